@@ -1,0 +1,1 @@
+"""The vendor as documented, for development and tests. Imports nothing of the proxy."""

@@ -1,0 +1,272 @@
+"""How each kind of setting is read: text in, a value out, or a ValueError that says how to mend it.
+
+The message continues a sentence that begins with the setting's name, and never
+quotes the text: it may be a secret that was put into the wrong place.
+"""
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import SecretStr
+
+T = TypeVar("T")
+
+PERIODS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+PORTS = {"http": 80, "https": 443}
+WORDS = {"1": True, "true": True, "yes": True, "on": True}
+WORDS |= {"0": False, "false": False, "no": False, "off": False}
+
+LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # the underscore occurs in internal names
+HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
+PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+SLUG = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
+COLOR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})")
+LOCALE = re.compile(
+    r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|[0-9]{3}))?"
+    r"((?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*)"
+)
+
+
+class Rate(NamedTuple):
+    """So many in so many seconds."""
+
+    limit: int
+    seconds: int
+
+
+def flag(text: str) -> bool:
+    if text.lower() not in WORDS:
+        raise ValueError("must be 1 or 0.")
+    return WORDS[text.lower()]
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}.")
+        return int(text)
+
+    return parse
+
+
+def seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}.")
+        return float(text)
+
+    return parse
+
+
+def rate(text: str) -> Rate:
+    match = re.fullmatch(r"([1-9][0-9]{0,6})/(second|minute|hour|day)", text)
+    if not match:
+        raise ValueError("must be like 20/minute; the period is second, minute, hour or day.")
+    return Rate(int(match[1]), PERIODS[match[2]])
+
+
+def each(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
+    """A comma-separated list without repetitions; a failure names the entry, counted from 1."""
+
+    def parse_all(text: str) -> tuple[T, ...]:
+        values: dict[T, None] = {}
+        for number, part in enumerate(text.split(","), 1):
+            try:
+                if not part.strip():
+                    raise ValueError("is empty: there is a comma too many.")
+                values[parse(part.strip())] = None
+            except ValueError as error:
+                where = f"(entry {number}) " if "," in text else ""
+                raise ValueError(f"{where}{error}") from None
+        return tuple(values)
+
+    return parse_all
+
+
+def members(parse: Callable[[str], T]) -> Callable[[str], frozenset[T]]:
+    return lambda text: frozenset(each(parse)(text))
+
+
+def token(text: str) -> SecretStr:
+    """What goes into an Authorization header: visible ASCII (RFC 9110, section 5.5)."""
+    if text.lower().startswith("bearer "):
+        raise ValueError('must be the token alone, without the word "Bearer" before it.')
+    if text != text.strip():
+        raise ValueError("has whitespace or a line break around it; remove that.")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError(
+            "has whitespace or a character inside that no token has; copy it once more."
+        )
+    return SecretStr(text)
+
+
+def secret_key(text: str) -> SecretStr:
+    if len(text) < 32:
+        raise ValueError(
+            "is too short: 32 characters or more. A good one comes from:"
+            " python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+    return SecretStr(text)
+
+
+def signing_secret(text: str) -> SecretStr:
+    """Standard Webhooks: `whsec_` and the base64 of 24 bytes or more."""
+    if not text.startswith("whsec_"):
+        raise ValueError("must begin with whsec_; copy it whole from the vendor.")
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("is not base64 after whsec_; copy it whole from the vendor.") from None
+    if len(key) < 24:
+        raise ValueError("is too short: whsec_ and the base64 of 24 bytes or more.")
+    return SecretStr(text)
+
+
+def password(text: str) -> SecretStr:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("has whitespace around it or a control character inside; remove that.")
+    return SecretStr(text)
+
+
+def _split(text: str) -> SplitResult:
+    """A URL in its normal form: http(s), lower-case host, no port where it is the scheme's own."""
+    if not re.fullmatch(r"[!-~]+", text) or "\\" in text:
+        raise ValueError("must be a URL of visible ASCII characters (punycode, percent-encoding).")
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise ValueError("is not a URL that can be read; check its host and port.") from None
+    if url.scheme not in PORTS or not url.hostname:
+        raise ValueError("must be a whole URL that begins with https:// (or http://).")
+    if "@" in url.netloc:
+        raise ValueError("must not carry a user name or a password.")
+    host = _host(url.hostname)
+    at = host if port in (None, PORTS[url.scheme]) else f"{host}:{port}"
+    return url._replace(netloc=at)
+
+
+def _host(text: str) -> str:
+    """A host name or an IP address, lower-cased, IPv6 in brackets."""
+    name = text.lower()
+    if ":" in name:
+        try:
+            return f"[{ipaddress.IPv6Address(name).compressed}]"
+        except ValueError:
+            raise ValueError("has an IPv6 address that cannot be read.") from None
+    if not HOST.fullmatch(name):
+        raise ValueError("has a host name that cannot be read.")
+    return name
+
+
+def url(text: str) -> str:
+    """A URL to which paths are appended: no query, no fragment, no slash at its end."""
+    parts = _split(text)
+    if "?" in text or "#" in text:
+        raise ValueError("must not carry a query or a fragment.")
+    prefix = parts.path.rstrip("/")
+    if not PREFIX.fullmatch(prefix):
+        raise ValueError("has a path of other characters than letters, digits and . _ ~ -")
+    return f"{parts.scheme}://{parts.netloc}{prefix}"
+
+
+def picture(text: str) -> str:
+    """The URL of an image: it may have a query, as a CDN's often has."""
+    parts = _split(text)
+    if "#" in text:
+        raise ValueError("must not carry a fragment.")
+    return parts.geturl()
+
+
+def origin(text: str) -> str:
+    """What a browser sends as Origin (RFC 6454, section 6.1)."""
+    if text in ("*", "null"):
+        raise ValueError("must name the shop's origins; * and null would let every site in.")
+    parts = _split(text)
+    if text.rstrip("/").count("/") != 2 or "?" in text or "#" in text:
+        raise ValueError("must be an origin, such as https://shop.example: no path after it.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_plain(text: str) -> bool:
+    """Whether this URL is plain http to somewhere that is not this machine."""
+    parts = urlsplit(text)
+    name = parts.hostname or ""
+    if parts.scheme != "http" or name == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return True
+
+
+def host(text: str) -> str:
+    """`host` (port 443) or `host:port`."""
+    if set(text) & set("/@?#"):
+        raise ValueError("must be a host, such as launch.example or launch.example:8443, no URL.")
+    try:
+        return _split(f"https://{text}").netloc
+    except ValueError:
+        raise ValueError("must be a host, such as launch.example or launch.example:8443.") from None
+
+
+def database(text: str) -> str:
+    if text.startswith(("postgresql://", "postgres://")):
+        raise ValueError(
+            "names PostgreSQL, whose storage is not built yet. Use sqlite:///tryon.db."
+        )
+    path = text.removeprefix("sqlite:///")
+    if path == text or not path.strip("/") or not path.isprintable():
+        raise ValueError("must be like sqlite:///tryon.db, or sqlite:////var/lib/tryon/tryon.db.")
+    if path.startswith(":memory:") or "?" in path or "#" in path:
+        raise ValueError("must name a file: memory is not shared by workers, and there is no ?.")
+    return text
+
+
+def category(text: str) -> str:
+    if not SLUG.fullmatch(text) or len(text) > 64:
+        raise ValueError("must be lower-case words joined by - or _, such as footwear.")
+    return text
+
+
+def file(text: str) -> Path:
+    path = Path(text)
+    if not path.is_file():
+        raise ValueError("must be the path of a file; there is none at that place.")
+    return path
+
+
+def timezone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("must be a time zone's IANA name, such as Europe/Berlin.") from None
+
+
+def locale(text: str) -> str:
+    """A BCP 47 tag of language, script, region and variants, in its usual capitals."""
+    match = LOCALE.fullmatch(text)
+    if not match or len(text) > 35:
+        raise ValueError("must be a language tag (BCP 47) with hyphens, such as en-US or de.")
+    language, script, region, variants = match.groups(default="")
+    subtags = (language.lower(), script.capitalize(), region.upper())
+    return "-".join(filter(None, subtags)) + variants.lower()
+
+
+def color(text: str) -> str:
+    if not COLOR.fullmatch(text.lower()):
+        raise ValueError("must be a colour like #0a7 or #00aa77; quote it in a shell.")
+    return text.lower()
+
+
+def name(text: str) -> str:
+    if not text.isprintable() or len(text) > 80:
+        raise ValueError("must be one line of 80 characters or fewer.")
+    return text

@@ -1,0 +1,85 @@
+"""The words that shoppers read, in their language: one JSON catalogue each in `locales/`."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+FALLBACK = "en"
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+# Older or macro language codes that browsers still send, and what they mean here.
+ALIASES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id", "zh": "zh-Hans"}
+TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
+
+
+def _load(folder: Path) -> Mapping[str, Mapping[str, str]]:
+    return MappingProxyType(
+        {
+            path.stem: MappingProxyType(json.loads(path.read_text(encoding="utf-8")))
+            for path in sorted(folder.glob("*.json"))
+        }
+    )
+
+
+CATALOGUES = _load(Path(__file__).parent / "locales")
+LOCALES = tuple(CATALOGUES)
+_BY_LOWER = {name.lower(): name for name in LOCALES}
+
+
+class Translator:
+    """`t("key", **values)` in one language; a key that the catalogue lacks is a KeyError."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.dir = "rtl" if lang.split("-")[0] in RIGHT_TO_LEFT else "ltr"
+        self._words = CATALOGUES[lang]
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self._words[key].format_map(values) if values else self._words[key]
+
+
+def match(tag: str) -> str | None:
+    """The catalogue for a BCP 47 language tag, dropping subtags from the right (RFC 4647, 3.4)."""
+    parts = tag.strip().replace("_", "-").lower().split("-")
+    if parts[0] == "zh" and TRADITIONAL.intersection(parts[1:]):
+        return _BY_LOWER.get("zh-hant")
+    while parts:
+        wanted = "-".join(parts)
+        found = _BY_LOWER.get(wanted) or _BY_LOWER.get(ALIASES.get(wanted, "").lower())
+        if found:
+            return found
+        parts.pop()
+    return None
+
+
+def accepted(header: str) -> list[str]:
+    """The tags of an Accept-Language header, most wanted first, at most 20 of them."""
+    weighed: list[tuple[float, int, str]] = []
+    for item in header[:1000].split(",")[:20]:
+        tag, _, quality = item.partition(";q=")
+        if not re.fullmatch(r"[A-Za-z0-9-]{1,35}", tag.strip()):
+            continue
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            continue
+        if weight > 0:
+            weighed.append((-weight, len(weighed), tag.strip()))
+    return [tag for _, _, tag in sorted(weighed)]
+
+
+def negotiate(
+    *wishes: str | None, accept_language: str | None = None, default: str = FALLBACK
+) -> str:
+    """The catalogue to speak: the first wish (explicit, then the session's) that we can meet,
+    else the browser's list, else the shop's own language, else English."""
+    every: Iterable[str | None] = (*wishes, *accepted(accept_language or ""), default)
+    return next((found for tag in every if tag and (found := match(tag))), FALLBACK)
+
+
+def strings(locale: str | None) -> dict[str, str]:
+    """What the button's dialog says, with `lang` and `dir`; travels with each session."""
+    t = Translator(negotiate(locale))
+    words = {key: word for key, word in CATALOGUES[t.lang].items() if not key.startswith("page_")}
+    return {"lang": t.lang, "dir": t.dir} | words

@@ -1,0 +1,127 @@
+"""What browsers load: hashed, integrity-stamped and compressed once, at start."""
+
+import base64
+import contextlib
+import gzip
+import hashlib
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Request, Response
+
+FOLDER = Path(__file__).parent.parent / "static"
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",
+}
+IMMUTABLE = "public, max-age=31536000, immutable"
+# Short, so that a fix reaches every shop within minutes; stale copies stay usable while asking.
+FLOATING = "public, max-age=300, stale-while-revalidate=86400"
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    name: str
+    type: str
+    digest: str
+    """The first 12 hexadecimal digits of the content's SHA-256."""
+    integrity: str
+    """For `integrity="…"` (Subresource Integrity, SHA-384)."""
+    bodies: Mapping[str, bytes]
+    """By content coding: always `identity` and `gzip`, and `br` where brotli is installed."""
+
+    @property
+    def hashed_name(self) -> str:
+        stem, _, suffix = self.name.partition(".")
+        return f"{stem}.{self.digest}.{suffix}"
+
+
+def _compressed(body: bytes) -> dict[str, bytes]:
+    # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
+    bodies = {"identity": body, "gzip": gzip.compress(body, 9, mtime=0)}
+    with contextlib.suppress(ImportError):  # without the optional package gzip has to do
+        bodies["br"] = importlib.import_module("brotli").compress(body)
+    return bodies
+
+
+def prepare(name: str, body: bytes) -> StaticFile:
+    sha384 = base64.b64encode(hashlib.sha384(body).digest()).decode()
+    return StaticFile(
+        name=name,
+        type=TYPES[Path(name).suffix],
+        digest=hashlib.sha256(body).hexdigest()[:12],
+        integrity=f"sha384-{sha384}",
+        bodies=_compressed(body),
+    )
+
+
+class StaticFiles:
+    """Every file under `static/`, and the generated ones, by name and by hashed name."""
+
+    def __init__(
+        self, public_url: str, generated: Mapping[str, str] | None = None, folder: Path = FOLDER
+    ) -> None:
+        self._prefix = public_url
+        found = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in TYPES
+        }
+        found |= {name: text.encode() for name, text in (generated or {}).items()}
+        self._files = {name: prepare(name, body) for name, body in found.items()}
+        self._hashed = {file.hashed_name: file for file in self._files.values()}
+
+    def __getitem__(self, name: str) -> StaticFile:
+        return self._files[name]
+
+    def url(self, name: str) -> str:
+        """The immutable address. KeyError for a file that does not exist."""
+        return f"{self._prefix}/static/{self._files[name].hashed_name}"
+
+    def integrity(self, name: str) -> str:
+        return self._files[name].integrity
+
+    def immutable(self, hashed_name: str, request: Request) -> Response | None:
+        """The answer for a hashed name; None when no file has it."""
+        file = self._hashed.get(hashed_name)
+        return _answer(file, request, IMMUTABLE) if file else None
+
+    def floating(self, name: str, request: Request) -> Response:
+        return _answer(self._files[name], request, FLOATING)
+
+
+def coding(accept_encoding: str, available: Mapping[str, bytes]) -> str:
+    """br before gzip before identity, among those that the client takes (RFC 9110, 12.5.3)."""
+    refused = {
+        match[1].lower()
+        for match in re.finditer(r"([\w*-]+)\s*;\s*q=0(?:\.0*)?(?=\s*(?:,|$))", accept_encoding)
+    }
+    named = {item.split(";")[0].strip().lower() for item in accept_encoding.split(",")} - refused
+    return next(
+        (best for best in ("br", "gzip") if best in available and best in named), "identity"
+    )
+
+
+def _answer(file: StaticFile, request: Request, caching: str) -> Response:
+    chosen = coding(request.headers.get("Accept-Encoding", ""), file.bodies)
+    response = Response(file.bodies[chosen], content_type=file.type)
+    response.headers["Cache-Control"] = caching
+    response.headers["Vary"] = "Accept-Encoding"
+    # Module scripts are always fetched with CORS, and shops are on other origins.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if chosen != "identity":
+        response.headers["Content-Encoding"] = chosen
+    etag = f"{file.digest}-{chosen}"
+    response.set_etag(etag)
+    if etag in request.if_none_match:
+        response.status_code = HTTPStatus.NOT_MODIFIED
+        response.set_data(b"")
+    return response

@@ -1,0 +1,69 @@
+"""The merchant's one colour, turned into a stylesheet that stays readable in light and dark."""
+
+Colour = tuple[float, float, float]  # red, green, blue; each 0 to 1
+
+READABLE = 4.5  # WCAG 2.2, 1.4.3: contrast of text
+PAPER = {"light": "#ffffff", "dark": "#18181b"}
+INKS = ("#ffffff", "#111114")
+
+
+def parse(text: str) -> Colour:
+    """`#rgb` or `#rrggbb`. ValueError for anything else."""
+    digits = text.removeprefix("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    if not text.startswith("#") or len(digits) != 6:
+        raise ValueError(f"not a colour like #1a2b3c: {text!r}")
+    red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
+    return red, green, blue
+
+
+def spell(colour: Colour) -> str:
+    return "#" + "".join(f"{round(part * 255):02x}" for part in colour)
+
+
+def luminance(colour: Colour) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21."""
+    dark, light = sorted((luminance(parse(one)), luminance(parse(other))))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable_on(background: str, colour: str) -> str:
+    """`colour`, mixed with black or white just enough to be read as text on `background`."""
+    towards = 0.0 if luminance(parse(background)) > 0.18 else 1.0
+    for step in range(101):
+        share = step / 100
+        red, green, blue = (part + (towards - part) * share for part in parse(colour))
+        mixed = spell((red, green, blue))
+        if contrast(mixed, background) >= READABLE:
+            return mixed
+    return spell((towards, towards, towards))
+
+
+def ink_on(background: str) -> str:
+    """Near-black or white, whichever reads better on `background`."""
+    return max(INKS, key=lambda ink: contrast(ink, background))
+
+
+def stylesheet(accent: str) -> str:
+    """Custom properties for both schemes: the fill, its ink, and the accent as text."""
+
+    def block(scheme: str) -> str:
+        paper = PAPER[scheme]
+        text = readable_on(paper, accent)
+        # A fill as pale as the paper would leave a button without an edge.
+        fill = accent if contrast(accent, paper) >= 1.5 else text
+        return (
+            f":root {{ --paper: {paper}; --accent: {fill}; "
+            f"--accent-ink: {ink_on(fill)}; --accent-text: {text}; }}"
+        )
+
+    return f"{block('light')}\n@media (prefers-color-scheme: dark) {{\n  {block('dark')}\n}}\n"

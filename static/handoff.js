@@ -1,0 +1,65 @@
+// The handoff page, live: when the state changes, the server's own page is fetched again and its
+// card put in place of the old one. Without this script the page refreshes itself.
+
+const card = () => document.getElementById('handoff');
+const ended = () => !/waiting|opened/.test(card().dataset.state);
+const say = text => { document.getElementById('spoken').textContent = text; };
+
+let stream;
+
+async function redraw(state) {
+  if (state === card().dataset.state) return;
+  const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const fresh = page.getElementById('handoff');
+  if (!fresh) return;
+  const focused = card().contains(document.activeElement);
+  card().replaceWith(document.adoptNode(fresh));
+  const heading = card().querySelector('h1');
+  heading.tabIndex = -1;
+  if (focused) heading.focus();
+  say(heading.textContent);
+  prepare();
+  if (ended()) stream?.close();
+}
+
+async function ask() {
+  try {
+    const answer = await fetch(card().dataset.status);
+    await redraw(answer.ok ? (await answer.json()).state : 'expired');
+  } catch {
+    // Offline: the next turn asks again.
+  }
+}
+
+/** Ask every 2 to 5 seconds while the stream is not open, and never while hidden. */
+function poll(delay) {
+  setTimeout(async () => {
+    if (ended()) return;
+    if (stream?.readyState === 1) delay = 2000;
+    else if (!document.hidden) await ask();
+    poll(Math.min(delay * 1.25, 5000));
+  }, delay);
+}
+
+function prepare() {
+  for (const button of document.querySelectorAll('[data-copy]')) {
+    button.hidden = !navigator.clipboard;
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = button.dataset.copied;
+      say(button.dataset.copied);
+    };
+  }
+}
+
+prepare();
+if (!ended()) {
+  if (window.EventSource) {
+    stream = new EventSource(card().dataset.events);
+    stream.addEventListener('state', event => redraw(JSON.parse(event.data).state));
+  }
+  poll(2000);
+  addEventListener('pageshow', event => event.persisted && ask());
+  document.addEventListener('visibilitychange', () => !document.hidden && ask());
+}

@@ -1,0 +1,31 @@
+"""Opening a SQLite file: journal, durability and time-outs, in one place.
+
+The driver is whatever sqlite-utils picked: pysqlite3 where it is installed, since SQLite 3.7.0 to
+3.51.2 has the WAL-reset bug (with several connections a checkpoint can lose committed rows).
+"""
+
+from pathlib import Path
+
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
+
+Connection = sqlite3.Connection
+Error = sqlite3.Error
+IntegrityError = sqlite3.IntegrityError
+
+WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
+
+
+def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> Connection:
+    """A connection in autocommit mode, usable from any one thread at a time.
+
+    `synchronous` FULL syncs at every commit; NORMAL survives a crash of the process, not always one
+    of the machine. `busy_ms` is how long a statement waits for another program's lock.
+    """
+    connection = sqlite3.connect(
+        str(path), isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms:d}")
+    connection.execute(f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection

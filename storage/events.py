@@ -1,0 +1,97 @@
+"""The facts: what is appended once and never changed, and what is handed to the store together."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, by the machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def new_attempt_id(at_ms: int) -> str:
+    """32 hexadecimal digits: 12 of the first click's millisecond, 20 random.
+
+    An id that begins with its time keeps the indexes' newest pages together, and tells the day of
+    an attempt even where its callback is all that is known of it.
+    """
+    return f"{at_ms:012x}{secrets.token_hex(10)}"
+
+
+def attempt_ms(attempt_id: str) -> int:
+    """The millisecond of an attempt's first click."""
+    return int(attempt_id[:12], 16)
+
+
+class Event(NamedTuple):
+    """Something that happened. `key` says what it is, and is unique for ever."""
+
+    name: str  # impression click created reused create_failed launch cancel callback expired error
+    attempt_id: str  # "" where it belongs to none
+    key: str
+    occurred_ms: int
+    received_ms: int
+    source: str  # button, page, phone, vendor, proxy
+    props: Mapping[str, Any]
+
+
+def event(
+    name: str,
+    attempt_id: str,
+    at_ms: int,
+    source: str,
+    *,
+    key: str | None = None,
+    occurred_ms: int | None = None,
+    **props: Any,
+) -> Event:
+    """An event; its key is `name:attempt_id` unless one is given. Empty props fall away."""
+    return Event(
+        name,
+        attempt_id,
+        key or f"{name}:{attempt_id}",
+        at_ms if occurred_ms is None else occurred_ms,
+        at_ms,
+        source,
+        {name: value for name, value in props.items() if value not in (None, "")},
+    )
+
+
+class Receipt(NamedTuple):
+    """A callback as it came. `verdict` is settled by the store where it depends on the attempt."""
+
+    attempt_id: str
+    received_ms: int
+    headers: Mapping[str, str]
+    body: bytes
+    verdict: str  # accepted, duplicate, mismatch, too_old, unreadable, unsigned
+    reason: str = ""
+
+
+class UpstreamCall(NamedTuple):
+    """One call to the vendor, all its tries together."""
+
+    at_ms: int
+    operation: str
+    status: int | None  # HTTP status of the last try; None: no answer
+    error: str | None  # problem code; None: it worked
+    duration_ms: int
+    tries: int
+    attempt_id: str
+    detail: str = ""  # the vendor's reason, for the merchant alone
+
+
+class Entry(NamedTuple):
+    """What must be stored together or not at all."""
+
+    events: tuple[Event, ...] = ()
+    receipt: Receipt | None = None
+    call: UpstreamCall | None = None
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Compact JSON with sorted keys, so that equal values are equal texts."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)

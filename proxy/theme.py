@@ -4,7 +4,7 @@ Colour = tuple[float, float, float]  # red, green, blue; each 0 to 1
 
 READABLE = 4.5  # WCAG 2.2, 1.4.3: contrast of text
 PAPER = {"light": "#ffffff", "dark": "#18181b"}
-INKS = ("#ffffff", "#111114")
+INKS = ("#ffffff", "#000000")  # with any other two, some colour between them fails
 
 
 def parse(text: str) -> Colour:
@@ -49,7 +49,7 @@ def readable_on(background: str, colour: str) -> str:
 
 
 def ink_on(background: str) -> str:
-    """Near-black or white, whichever reads better on `background`."""
+    """Black or white, whichever reads better on `background`."""
     return max(INKS, key=lambda ink: contrast(ink, background))
 
 

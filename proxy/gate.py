@@ -1,0 +1,118 @@
+"""Whether the vendor may be called now: what every worker has learnt from its answers.
+
+Three things can close the gate: the vendor asked for a pause (429), refused our token (401), or
+failed so often in a row that a breaker opened. All of it is in `Counters`, so that one worker's bad
+news holds for all of them; keys begin with `vendor:`.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from proxy.errors import Problem
+from storage.connection import Error
+from storage.counters import Counters
+
+# Failed tries in a row, over all workers. A click makes three at most, so that one or two unlucky
+# clicks open nothing.
+FAILURES_TO_OPEN = 10
+FAILURES_KEPT_MS = 600_000  # a failure so old says nothing about now
+PROBE_EVERY_MS = 1_000
+LONGEST_HOLD_S = 3_600.0  # a vendor may ask for a month; once an hour somebody has to look
+TOKEN_PAUSE_MS = 30_000
+TOKEN_REFUSED_KEPT_MS = 86_400_000  # shown until a call succeeds, or for a day
+
+HELD, REFUSED, FAILURES, PROBE = "vendor:held", "vendor:refused", "vendor:failures", "vendor:probe"
+
+
+def epoch_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Gate:
+    """Asked before each try, told after it. `clock` gives epoch milliseconds."""
+
+    def __init__(self, counters: Counters, clock: Callable[[], int] = epoch_ms) -> None:
+        self._counters = counters
+        self._clock = clock
+        self._trouble = (
+            False  # something to clear at the next success: spares writes when all is well
+        )
+
+    def check(self) -> bool:
+        """Pass, or raise Problem `busy` or `unavailable` with `retry_after`.
+
+        True where the breaker is open and this is the one probe of its second: it gets a single
+        try, so that an hour of failures costs the vendor no more calls than there are clicks.
+        """
+        now = self._clock()
+        held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
+        if held:
+            raise Problem("busy", retry_after=_seconds(held[1] - now))
+        refused = self._value(REFUSED, now, longest_ms=TOKEN_REFUSED_KEPT_MS)
+        if refused and now < refused[0] <= now + TOKEN_PAUSE_MS:
+            raise Problem("unavailable", retry_after=_seconds(refused[0] - now))
+        failures = self._value(FAILURES, now, longest_ms=FAILURES_KEPT_MS)
+        self._trouble = bool(refused or failures)
+        if not failures or failures[0] < FAILURES_TO_OPEN:
+            return False
+        wait_ms = self._counters.take(PROBE, 1, PROBE_EVERY_MS, now)
+        if wait_ms > PROBE_EVERY_MS:  # the clock was set back since the last probe
+            self._counters.drop(PROBE)
+        elif wait_ms:
+            raise Problem("unavailable", retry_after=_seconds(wait_ms))
+        return True
+
+    def hold_off(self, seconds: float) -> None:
+        """The vendor asked everyone to wait. A shorter wish never cuts a longer one."""
+        now = self._clock()
+        until = now + math.ceil(max(0.0, min(seconds, LONGEST_HOLD_S)) * 1000)
+        with suppress(Error):
+            held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
+            if until > (held[1] if held else now):
+                self._counters.put(HELD, 1, until)
+
+    def refuse_token(self) -> None:
+        """The vendor refused our token: pause all calls, and say so in `state`."""
+        self._trouble = True
+        now = self._clock()
+        with suppress(Error):
+            self._counters.put(REFUSED, now + TOKEN_PAUSE_MS, now + TOKEN_REFUSED_KEPT_MS)
+
+    def failed(self) -> None:
+        """A try that got no answer, or a 5xx."""
+        self._trouble = True
+        now = self._clock()
+        with suppress(Error):
+            self._counters.add(FAILURES, 1, now + FAILURES_KEPT_MS, now)
+
+    def succeeded(self) -> None:
+        """The vendor works and takes our token: whatever was counted against it is forgotten."""
+        if self._trouble:
+            with suppress(Error):
+                self._counters.drop(FAILURES, REFUSED)
+                self._trouble = False
+
+    def state(self) -> dict[str, str | int | bool | None]:
+        """For /readyz and /metrics. `breaker`: closed, open, or half-open (a probe may go now)."""
+        now = self._clock()
+        held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
+        failures = self._value(FAILURES, now, longest_ms=FAILURES_KEPT_MS)
+        breaker = "closed"
+        if failures and failures[0] >= FAILURES_TO_OPEN:
+            breaker = "open" if self._counters.get(PROBE, now) else "half-open"
+        return {
+            "breaker": breaker,
+            "held_until_ms": held[1] if held else None,
+            "token_refused": self._value(REFUSED, now, TOKEN_REFUSED_KEPT_MS) is not None,
+        }
+
+    def _value(self, key: str, now: int, longest_ms: int) -> tuple[int, int] | None:
+        """A counter, unless it ends later than it could: then the clock was set back since."""
+        found = self._counters.get(key, now)
+        return found if found and found[1] <= now + longest_ms else None
+
+
+def _seconds(ms: int) -> int:
+    return max(1, math.ceil(ms / 1000))

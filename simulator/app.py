@@ -1,0 +1,47 @@
+"""What the simulated vendor is made of: its API, the shopper's pages and a console."""
+
+import os
+
+from flask import Flask, Response
+
+from simulator import api, console, launch
+from simulator.vendor import Vendor
+
+# The launch page and the console show product ids as they came: nothing inline may ever run.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def create_app(
+    token: str | None = None,
+    base_url: str | None = None,
+    callback_secret: str | None = None,
+) -> Flask:
+    """Build the simulator; what is not given comes from the environment.
+
+    SIMULATOR_TOKEN            the bearer token it accepts (default "sim-token")
+    SIMULATOR_URL              its own public address (default: the one each request came to)
+    SIMULATOR_CALLBACK_SECRET  "whsec_…": callbacks are signed as Standard Webhooks
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the vendor's example
+    app.extensions["vendor"] = Vendor(
+        token=token or os.environ.get("SIMULATOR_TOKEN") or "sim-token",
+        base_url=(base_url or os.environ.get("SIMULATOR_URL") or "").rstrip("/"),
+        callback_secret=callback_secret or os.environ.get("SIMULATOR_CALLBACK_SECRET") or None,
+    )
+    app.register_blueprint(api.blueprint, url_prefix="/v1")
+    app.register_blueprint(launch.blueprint)
+    app.register_blueprint(console.blueprint)
+    app.after_request(_protect)
+    return app
+
+
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,124 @@
+"""Completion callbacks: what is sent, in which manner, and what came back.
+
+The vendor documents neither a signature nor a redelivery: each is sent once,
+and signed (Standard Webhooks) only where a secret is set.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import requests
+from standardwebhooks import Webhook
+
+from simulator.vendor import Delivery, Session, Vendor, new_id, timestamp
+
+TIMEOUT = (3, 10)  # seconds to connect, and between two bytes of the answer
+WRONG_SECRET = "whsec_bm90LXRoZS1zZWNyZXQtb2YtdGhpcy12ZW5kb3I="  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Sending:
+    body: bytes
+    delay: float = 0  # seconds
+    forged: bool = False
+
+
+def payload(session: Session, state: str, session_id: str | None = None) -> bytes:
+    """The documented content (session ID, state, timestamps, reference), in natural spelling."""
+    content: dict[str, str] = {"session_id": session_id or session.id, "state": state}
+    if session.started_at is not None:
+        content["started_at"] = timestamp(session.started_at)
+    if state != "started":
+        content["completed_at"] = timestamp(session.completed_at or time.time())
+    if session.merchant_reference is not None:
+        content["merchant_reference"] = session.merchant_reference
+    return json.dumps(content).encode()
+
+
+Manner = Callable[[Session, str], list[Sending]]
+
+MANNERS: dict[str, Manner] = {
+    "plain": lambda session, state: [Sending(payload(session, state))],
+    "none": lambda _session, _state: [],
+    "late": lambda session, state: [Sending(payload(session, state), delay=3)],
+    "duplicate": lambda session, state: [Sending(payload(session, state))] * 5,
+    "reordered": lambda session, state: [
+        Sending(payload(session, state)),
+        Sending(payload(session, "abandoned"), delay=0.3),
+        Sending(payload(session, "started"), delay=0.6),
+    ],
+    "malformed": lambda session, state: [Sending(payload(session, state)[:-12])],
+    "unknown-state": lambda session, _state: [Sending(payload(session, "evaporated"))],
+    "wrong-session": lambda session, state: [Sending(payload(session, state, new_id()))],
+    "bad-signature": lambda session, state: [Sending(payload(session, state), forged=True)],
+}
+
+
+def send(vendor: Vendor, session: Session, state: str, manner: str = "plain") -> list[Delivery]:
+    """Send the callbacks of one ending, all at once unless delayed, and wait for the answers."""
+    return send_all(vendor, session, MANNERS[manner](session, state))
+
+
+def send_all(vendor: Vendor, session: Session, sendings: list[Sending]) -> list[Delivery]:
+    deliveries: list[Delivery] = []
+    message_id = "msg_" + new_id().removeprefix("tsn_")
+
+    def run(sending: Sending) -> None:
+        time.sleep(sending.delay)
+        delivery = _deliver(vendor, session, sending, message_id)
+        vendor.note(session, delivery)
+        deliveries.append(delivery)
+
+    threads = [threading.Thread(target=run, args=[each], daemon=True) for each in sendings]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return deliveries
+
+
+def conclude(vendor: Vendor, session: Session, state: str) -> None:
+    """End the try-on, unless it is over, and call back in its scenario's manner."""
+    if vendor.end(session, state):
+        send(vendor, session, state, session.scenario.manner)
+
+
+def in_background(delay: float, function: Callable[..., object], *args: object) -> None:
+    timer = threading.Timer(delay, function, args)
+    timer.daemon = True
+    timer.start()
+
+
+def _deliver(vendor: Vendor, session: Session, sending: Sending, message_id: str) -> Delivery:
+    now = datetime.now(UTC)
+    delivery = Delivery(body=sending.body.decode(errors="replace"), at=timestamp(now.timestamp()))
+    headers = {"Content-Type": "application/json", "User-Agent": "tryon-simulator"}
+    secret = WRONG_SECRET if sending.forged else vendor.callback_secret
+    if secret:
+        headers |= {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": Webhook(secret).sign(message_id, now, delivery.body),
+        }
+    began = time.monotonic()
+    try:
+        with requests.Session() as http:
+            http.trust_env = False
+            answer = http.post(
+                session.callback_url,
+                data=sending.body,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,  # the status is all we want
+            )
+            delivery.status = answer.status_code
+            answer.close()
+    except requests.RequestException as problem:
+        delivery.error = type(problem).__name__
+    delivery.duration_ms = round((time.monotonic() - began) * 1000)
+    return delivery

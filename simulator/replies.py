@@ -1,0 +1,114 @@
+"""What the vendor can say other than a good session, down to a broken connection."""
+
+import errno
+import gzip
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from flask import Response, jsonify, request
+
+BOUND = 60  # seconds that a silent or dripping answer lasts at most
+HUGE = 50 * 1024 * 1024  # bytes
+CHUNK = 64 * 1024
+
+Document = dict[str, Any]
+
+
+def error(status: int, code: str, message: str, **headers: str) -> Response:
+    """The vendor's error object. The page lists statuses and no body: this shape is our guess."""
+    response = jsonify(error={"code": code, "message": message})
+    response.status_code = status
+    response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+    return response
+
+
+def hang() -> Response:
+    time.sleep(BOUND)
+    return reset()
+
+
+def reset() -> Response:
+    """The request was read; the connection is then reset, not closed."""
+    # Closing with a linger of zero seconds makes TCP send RST.
+    _socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return Response(_break_off())
+
+
+def truncated(document: Document) -> Response:
+    """A Content-Length that promises more than what is sent before the connection closes."""
+    body = json.dumps(document).encode()
+    response = Response(_break_off(body[: len(body) // 2]), mimetype="application/json")
+    response.content_length = len(body)
+    return response
+
+
+def drip() -> Response:
+    """A body that arrives a byte at a time: no single wait is long, the whole never ends."""
+    return Response(_drops(), mimetype="application/json")
+
+
+def drip_headers() -> Response:
+    """A header that never ends, so that a limit on reading the body does not help."""
+    connection = _socket()
+
+    def header() -> Iterator[bytes]:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Drip: ")
+        for drop in _drops():
+            connection.sendall(drop)
+        yield from _break_off()
+
+    return Response(header())
+
+
+def bad_json(document: Document) -> Response:
+    return Response(json.dumps(document)[:-9], mimetype="application/json")
+
+
+def wrong_type(document: Document) -> Response:
+    return Response(f"<!doctype html><title>{document['id']}</title>", mimetype="text/html")
+
+
+def redirect(document: Document) -> Response:
+    return Response(status=302, headers={"Location": document["launch_url"]})
+
+
+def huge(document: Document) -> Response:
+    def body() -> Iterator[bytes]:
+        yield json.dumps(document).encode()[:-1] + b', "padding": "'
+        for _ in range(HUGE // CHUNK):
+            yield b"x" * CHUNK
+        yield b'"}'
+
+    return Response(body(), mimetype="application/json")
+
+
+def gzip_bomb(_document: Document) -> Response:
+    """50 MB that travel as 50 KB."""
+    return Response(_bomb(), mimetype="application/json", headers={"Content-Encoding": "gzip"})
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b'{"id": "' + b"x" * HUGE + b'"}')
+
+
+def _drops() -> Iterator[bytes]:
+    for _ in range(BOUND * 5):
+        yield b" "
+        time.sleep(0.2)
+
+
+def _break_off(*sent: bytes) -> Iterator[bytes]:
+    """Make gunicorn close the connection without another word."""
+    yield from sent
+    raise ConnectionResetError(errno.ECONNRESET, "as the scenario has it")
+
+
+def _socket() -> socket.socket:
+    connection: socket.socket = request.environ["gunicorn.socket"]
+    return connection

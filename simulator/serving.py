@@ -1,0 +1,18 @@
+"""How the simulator is served: its state is memory, so by one worker; its connections are many."""
+
+import sys
+from typing import Any
+
+workers = 1
+worker_class = "gevent"
+worker_connections = 5000
+graceful_timeout = 1  # a hanging scenario need not be waited for
+loglevel = "warning"
+wsgi_app = "simulator.app:create_app()"
+
+
+def when_ready(server: Any) -> None:
+    """Say where it is: with port 0 only the socket knows."""
+    host, port = server.LISTENERS[0].sock.getsockname()[:2]
+    sys.stdout.write(f"Vendor simulator: http://{host}:{port}\n")
+    sys.stdout.flush()

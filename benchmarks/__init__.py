@@ -1,0 +1,1 @@
+"""Measures this app beside its peers, in one run, on one machine."""

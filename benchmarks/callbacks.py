@@ -1,0 +1,127 @@
+"""Durable callbacks: how many a second, how slow, and proof that the disk comes first."""
+
+import json
+import math
+import re
+import urllib.parse
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import load, report
+from benchmarks.contenders import EMPTY, NAIVE, OURS, Bench, for_callbacks, vendor
+from benchmarks.load import Load
+from benchmarks.processes import Contender, Server, get, lacking, post, running
+from benchmarks.sessions import present
+
+CLIENTS = 64
+GUESS = 3_000  # callbacks a second: how many to make ready before a contender's rate is known
+
+RECEIVED = re.compile(r'(?:recvfrom|read|recvmsg)\b.*"POST /')
+ANSWERED = re.compile(r'(?:sendto|write|writev|sendmsg)\(.*"HTTP/1\.1 2')
+SYNCED = re.compile(r"f(?:data)?sync(?:\(\d+\)| resumed>\))\s+= 0")
+
+
+def run(bench: Bench, rounds: int, seconds: float) -> None:
+    contenders = present(for_callbacks(bench))
+    log = bench.scratch / "callbacks.log"
+    results: dict[str, list[Load]] = {contender.name: [] for contender in contenders}
+    with running(vendor(bench.vendor_port), log):
+        with ExitStack() as stack:
+            servers = [stack.enter_context(running(contender, log)) for contender in contenders]
+            _alternate(bench, servers, rounds, seconds, results)
+        synced = {contender.name: proof(bench, contender) for contender in contenders}
+    _print(results, synced)
+
+
+def _alternate(
+    bench: Bench,
+    servers: list[Server],
+    rounds: int,
+    seconds: float,
+    results: dict[str, list[Load]],
+) -> None:
+    need = {server.contender.name: math.ceil(GUESS * seconds) for server in servers}
+    for round_number in range(-1, rounds):  # the first warms up, and sets how many are needed
+        for server in servers:
+            name = server.contender.name
+            lines = work(bench, server, need[name])
+            found = load.completions(server.url, lines, CLIENTS, seconds)
+            need[name] = math.ceil(found.rate * seconds * 1.5) + 2 * CLIENTS
+            if round_number >= 0:
+                results[name].append(found)
+                if found.repeats:
+                    report.say(f"{name}: {found.repeats} of {found.good} were duplicates")
+
+
+def work(bench: Bench, server: Server, count: int) -> Path:
+    """A file of `count` callbacks to come: for us those of real sessions, clicked for now."""
+    lines = [f"{server.contender.path} tsn_{uuid.uuid4().hex}" for _ in range(count)]
+    if server.contender.name == OURS:
+        lines = clicked(bench, server, count)
+    path = bench.scratch / f"work-{server.contender.port}"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def clicked(bench: Bench, server: Server, count: int) -> list[str]:
+    """Make sessions until there are `count`; the stub knows where each wants its callback."""
+    found: list[str] = []
+    for _ in range(100):
+        if len(found) >= count:
+            break
+        load.clicks(f"{server.url}/sessions", server.url, CLIENTS, 2)
+        found += [
+            f"{urllib.parse.urlsplit(callback).path} {session_id}"
+            for _, session_id, callback in collected(bench)
+        ]
+    return found[:count]
+
+
+def collected(bench: Bench) -> list[list[str]]:
+    """[product_id, vendor's session id, callback URL] of every session since the last time."""
+    lines = get(bench.vendor_port, "/collected")[1].decode().splitlines()
+    return [line.split(" ") for line in lines]
+
+
+def proof(bench: Bench, contender: Contender) -> str:
+    """Trace one callback: is there an fsync that has succeeded between its bytes and its answer?"""
+    if missing := lacking("strace"):
+        return missing
+    log, trace = bench.scratch / "strace.log", bench.scratch / "trace"
+    calls = "trace=fsync,fdatasync,read,recvfrom,recvmsg,write,writev,sendto,sendmsg"
+    wrapped = ("strace", "-f", "-q", "-s", "64", "-o", str(trace), "-e", calls)
+    with running(contender, log, within=60, wrapped=wrapped) as server:
+        for line in work(bench, server, 3).read_text().splitlines()[:3]:
+            path, session_id = line.split(" ")
+            body = json.dumps({"session_id": session_id, "state": "completed"})
+            post(contender.port, path, body)
+    lines = trace.read_text(errors="replace").splitlines()
+    came = [n for n, line in enumerate(lines) if RECEIVED.search(line) and "/sessions" not in line]
+    if not came:
+        return "not seen"
+    for number, line in enumerate(lines[came[-1] :], came[-1]):
+        if ANSWERED.search(line):
+            return "yes" if any(map(SYNCED.search, lines[came[-1] : number])) else "no"
+    return "no answer seen"
+
+
+def _print(results: dict[str, list[Load]], synced: dict[str, str]) -> None:
+    rates = {name: [run.rate for run in runs] for name, runs in results.items()}
+    rows = [
+        [
+            name,
+            report.middle(rates[name]),
+            report.ratio(rates[name], rates.get(NAIVE, [])),
+            report.ratio(rates[name], rates.get(EMPTY, [])),
+            report.middle(run.p50 for run in runs),
+            report.middle(run.p99 for run in runs),
+            report.middle(run.p99 / run.p50 for run in runs),
+            str(sum(run.wrong for run in runs)),
+            synced[name],
+        ]
+        for name, runs in results.items()
+    ]
+    header = ["", "callbacks/s", "naive = 1", "empty = 1", "p50 ms", "p99 ms", "p99 / p50", "wrong"]
+    title = f"Completion callbacks, {CLIENTS} clients, answered when durable"
+    report.table(title, [*header, "fsync before the answer (strace)"], rows)

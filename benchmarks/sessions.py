@@ -1,0 +1,105 @@
+"""Click to session: how many a second, how slow, and what each adds to the vendor's own time."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks import load, report
+from benchmarks.contenders import EMPTY, NAIVE, Bench, for_sessions
+from benchmarks.contenders import vendor as vendor_stub
+from benchmarks.load import Load
+from benchmarks.processes import Contender, Server, get, post, running
+
+STUB = "vendor stub alone"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The vendor's delay in milliseconds and the number of clients that click without a pause."""
+
+    delay: int
+    clients: int
+
+    @property
+    def title(self) -> str:
+        clients = f"{self.clients} clients" if self.clients > 1 else "one client"
+        return f"Click → session, vendor at {self.delay} ms, {clients}"
+
+
+SCENES = (Scene(0, 64), Scene(50, 256), Scene(200, 512))
+LOW = Scene(0, 1)
+
+
+def present(contenders: list[Contender]) -> list[Contender]:
+    for contender in contenders:
+        if contender.missing:
+            report.say(f"Left out: {contender.name}: {contender.missing}")
+    return [contender for contender in contenders if not contender.missing]
+
+
+def run(bench: Bench, rounds: int, seconds: float) -> None:
+    with ExitStack() as stack:
+        stub = vendor_stub(bench.vendor_port)
+        log = bench.scratch / "sessions.log"
+        servers = [
+            stack.enter_context(running(contender, log))
+            for contender in (stub, *present(for_sessions(bench)))
+        ]
+        for server in servers[1:]:
+            _click(server, Scene(0, 16), 1)  # caches, pools and JIT compilers are warm
+        for scene in (*SCENES, LOW):
+            results = measure(servers, scene, rounds, seconds)
+            _print(scene, results)
+        _memory(servers)
+
+
+def measure(
+    servers: list[Server], scene: Scene, rounds: int, seconds: float
+) -> dict[str, list[Load]]:
+    """Each server in turn, and that `rounds` times over."""
+    stub = servers[0]
+    post(stub.contender.port, f"/delay/{scene.delay}")
+    results: dict[str, list[Load]] = {server.contender.name: [] for server in servers}
+    for _ in range(rounds):
+        for server in servers:
+            before = _made(stub)
+            found = _click(server, scene, seconds)
+            name = server.contender.name
+            results[name].append(found)
+            if name != EMPTY and _made(stub) - before < found.good:
+                report.say(f"{name}: {found.good} good answers, but fewer sessions at the vendor")
+            get(stub.contender.port, "/collected")
+    return results
+
+
+def _made(stub: Server) -> int:
+    return int(get(stub.contender.port, "/count")[1])
+
+
+def _click(server: Server, scene: Scene, seconds: float) -> Load:
+    url = f"{server.url}{server.contender.path}"
+    return load.clicks(url, server.url, scene.clients, seconds)
+
+
+def _print(scene: Scene, results: dict[str, list[Load]]) -> None:
+    rates = {name: [run.rate for run in runs] for name, runs in results.items()}
+    rows = []
+    for name, runs in results.items():
+        row = [name, report.middle(rates[name])]
+        row += [report.ratio(rates[name], rates.get(other, [])) for other in (NAIVE, EMPTY, STUB)]
+        row += [report.middle(run.p50 for run in runs), report.middle(run.p99 for run in runs)]
+        if scene is LOW:
+            pairs = list(zip(runs, results[STUB], strict=True))
+            row.append(report.middle(max(0, mine.p50 - stub.p50) for mine, stub in pairs))
+            row.append(report.middle(max(0, mine.p99 - stub.p99) for mine, stub in pairs))
+        rows.append([*row, str(sum(run.wrong for run in runs))])
+    header = ["", "sessions/s", "naive = 1", "empty = 1", "stub = 1", "p50 ms", "p99 ms"]
+    header += ["added p50", "added p99"] if scene is LOW else []
+    report.table(scene.title, [*header, "wrong"], rows)
+
+
+def _memory(servers: list[Server]) -> None:
+    rows = []
+    for server in servers:
+        sizes = server.pss()
+        rows.append([server.contender.name, len(sizes), report.number(sum(sizes))])
+    report.table("Memory after all that", ["", "processes", "PSS of all, MiB"], rows)

@@ -4,6 +4,7 @@ The vendor documents neither a signature nor a redelivery: each is sent once,
 and signed (Standard Webhooks) only where a secret is set.
 """
 
+import hashlib
 import json
 import threading
 import time
@@ -65,11 +66,10 @@ def send(vendor: Vendor, session: Session, state: str, manner: str = "plain") ->
 
 def send_all(vendor: Vendor, session: Session, sendings: list[Sending]) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    message_id = "msg_" + new_id().removeprefix("tsn_")
 
     def run(sending: Sending) -> None:
         time.sleep(sending.delay)
-        delivery = _deliver(vendor, session, sending, message_id)
+        delivery = _deliver(vendor, session, sending)
         vendor.note(session, delivery)
         deliveries.append(delivery)
 
@@ -93,12 +93,14 @@ def in_background(delay: float, function: Callable[..., object], *args: object) 
     timer.start()
 
 
-def _deliver(vendor: Vendor, session: Session, sending: Sending, message_id: str) -> Delivery:
+def _deliver(vendor: Vendor, session: Session, sending: Sending) -> Delivery:
     now = datetime.now(UTC)
     delivery = Delivery(body=sending.body.decode(errors="replace"), at=timestamp(now.timestamp()))
     headers = {"Content-Type": "application/json", "User-Agent": "tryon-simulator"}
     secret = WRONG_SECRET if sending.forged else vendor.callback_secret
     if secret:
+        # The same content is the same message, sent again; what differs is another.
+        message_id = "msg_" + hashlib.sha256(sending.body).hexdigest()[:24]
         headers |= {
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),

@@ -59,10 +59,11 @@ def callback(session_id: str) -> AnyResponse:
     session = vendor.find(session_id) or abort(404)
     wanted = _wanted()
     state, manner = wanted.get("state") or "completed", wanted.get("manner") or "plain"
-    if not isinstance(state, str) or manner not in callbacks.MANNERS:
+    if not isinstance(state, str) or not state.isprintable() or manner not in callbacks.MANNERS:
         abort(400)
     if body := wanted.get("body"):
-        deliveries = callbacks.send_all(vendor, session, [callbacks.Sending(str(body).encode())])
+        raw = callbacks.Sending(str(body).encode(errors="replace"))
+        deliveries = callbacks.send_all(vendor, session, [raw])
     else:
         if state != "started":
             vendor.end(session, state)

@@ -51,5 +51,10 @@ def qr(session_id: str) -> Response:
     return Response(image.getvalue(), mimetype="image/png")
 
 
+@blueprint.errorhandler(404)
+def unknown(_error: Exception) -> tuple[str, int]:
+    return render_template("ended.html", session=None), 404
+
+
 def _find(session_id: str) -> Session:
     return the_vendor().find(session_id) or abort(404)

@@ -81,7 +81,9 @@ def test_its_buttons_lead_back_to_it(simulator, merchant):
     assert merchant.wait_for_states(1) == ["failed"]
 
 
-@pytest.mark.parametrize("wanted", [{"manner": "shouted"}, {"state": 7}, [], "x"])
+@pytest.mark.parametrize(
+    "wanted", [{"manner": "shouted"}, {"state": 7}, {"state": "\ud800"}, [], "x"]
+)
 def test_it_refuses_what_it_does_not_know(simulator, wanted):
     session = simulator.create("sku-1", HERE).json()
     path = f"/console/sessions/{session['id']}/callback"

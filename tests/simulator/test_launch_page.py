@@ -60,7 +60,9 @@ def test_it_refuses_another_word(simulator, merchant):
 
 @pytest.mark.parametrize("path", ["/s/tsn_0", "/qr/tsn_0.png"])
 def test_it_knows_no_other_session(simulator, path):
-    assert simulator.get(path).status_code == 404
+    reply = simulator.get(path)
+    assert reply.status_code == 404
+    assert "This link leads nowhere" in reply.text
 
 
 @pytest.mark.parametrize("category", ["footwear", "eyewear", "headwear", "watches", "apparel"])

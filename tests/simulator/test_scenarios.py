@@ -253,6 +253,7 @@ def test_a_callback_comes_five_times(simulator, merchant):
 def test_callbacks_come_out_of_order(simulator, merchant):
     simulator.end(simulator.create("sim-reordered-callbacks", merchant.url).json())
     assert merchant.wait_for_states(3) == ["completed", "abandoned", "started"]
+    assert len({headers["webhook-id"] for headers, _ in merchant.received}) == 3
 
 
 def test_a_callback_is_malformed(simulator, merchant):

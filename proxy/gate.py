@@ -20,7 +20,7 @@ FAILURES_TO_OPEN = 10
 FAILURES_KEPT_MS = 600_000  # a failure so old says nothing about now
 PROBE_EVERY_MS = 1_000
 LONGEST_HOLD_S = 3_600.0  # a vendor may ask for a month; once an hour somebody has to look
-TOKEN_PAUSE_MS = 30_000
+TOKEN_PAUSE_MS = 10_000
 TOKEN_REFUSED_KEPT_MS = 86_400_000  # shown until a call succeeds, or for a day
 
 HELD, REFUSED, FAILURES, PROBE = "vendor:held", "vendor:refused", "vendor:failures", "vendor:probe"

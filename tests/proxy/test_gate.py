@@ -90,8 +90,8 @@ def test_a_refused_token_pauses_all_workers_and_is_shown_until_a_success(
 ) -> None:
     one, other = worker(), worker()
     one.refuse_token()
-    assert closed(other) == ("unavailable", 30)
-    clock.pass_seconds(30)
+    assert closed(other) == ("unavailable", 10)
+    clock.pass_seconds(10)
     assert other.check() is False
     assert other.state()["token_refused"] is True
     other.succeeded()

@@ -1,0 +1,433 @@
+"""The one place that calls the vendor: one deadline, few retries, and no doubt hidden.
+
+A session costs money, so what counts most is to know whether a request may have reached the vendor.
+`_Body` knows: it is asked for its bytes only when the connection stands and the headers are out.
+"""
+
+import math
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException, RemoteDisconnected
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import gevent
+from gevent.monkey import is_module_patched
+from pydantic import SecretStr, ValidationError
+from requests import Request, RequestException, Response
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random,
+    wait_random_exponential,
+)
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from proxy.contract import (
+    BadJSON,
+    Session,
+    SessionRequest,
+    is_launch_url,
+    read_json,
+    vendor_reason,
+)
+from proxy.errors import Problem
+from proxy.gate import TOKEN_PAUSE_MS, Gate, epoch_ms
+
+LARGEST_REPLY = 256 * 1024
+LONGEST_DETAIL = 500
+TRIES = 3
+DEFAULT_HOLD_S = 5.0  # for a 429 that does not say how long
+CONNECT_S = 3.0  # leaves time for another try
+SUCCESS = (200, 201)  # the page says 200; a session is not thrown away for a 201
+TIMEOUTS = (gevent.Timeout, TimeoutError, ReadTimeoutError)
+FAILURES = (RequestException, HTTPError, HTTPException, OSError)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call as the merchant's records keep it. `code` is a problem's, or None where it went well;
+    `status` the vendor's last, or None without one; `tries` 0 where the gate let nothing through;
+    `detail` the vendor's reason or ours, 500 characters at most, the token masked."""
+
+    operation: str
+    status: int | None
+    code: str | None
+    duration_ms: int
+    tries: int
+    at_ms: int
+    detail: str = ""
+
+
+class UpstreamFailure(Problem):
+    """No session. A Problem for the shopper, and `call` for the records."""
+
+    def __init__(self, call: Call, retry_after: int | None = None) -> None:
+        super().__init__(call.code or "internal", retry_after=retry_after)
+        self.call = call
+
+
+class Step(NamedTuple):
+    name: str  # dns, tcp, tls, token
+    ok: bool
+    detail: str
+
+
+class ProbeResult(NamedTuple):
+    """How far a connection to the vendor got; the last step is the one that failed, if any did."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(step.ok for step in self.steps)
+
+
+class _Failed(Exception):
+    """One try that brought no session. `again`: another try may help and cannot do harm;
+    `wait_s`: how long the vendor asked to wait before it."""
+
+    def __init__(self, code: str, detail: str, *, again: bool = False, wait_s: float = 0.0) -> None:
+        super().__init__(code)
+        self.code, self.detail, self.again, self.wait_s = code, detail, again, wait_s
+
+
+class _Body:
+    """A request's body that knows whether it was taken, that is, whether the vendor may have it."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.taken = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.taken = True
+        yield self.content
+
+
+class _Running:
+    """A call that is under way: what its tries have brought so far."""
+
+    def __init__(self, content: bytes, deadline: float) -> None:
+        self.content = content
+        self.at_ms = epoch_ms()
+        self.started = time.monotonic()
+        self.ends = self.started + deadline
+        self.tries = 0
+        self.single = False  # a probe of the breaker gets one try
+        self.status: int | None = None
+        self.last: _Failed | None = None
+
+
+class Reply(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    content: bytes | None  # None where it could not be read to its end
+
+
+class UpstreamClient:
+    """Calls the vendor; to be built once per worker, after the fork.
+
+    `deadline` is in seconds and bounds all tries together. Where gevent has patched the sockets, as
+    under gunicorn, it holds exactly, whatever the vendor does; elsewhere (a test, `doctor`) each
+    single wait on the network is bounded by what is left: only headers or a handshake that drip
+    can outlast it.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        token: SecretStr,
+        launch_hosts: frozenset[str],
+        allow_http: bool,
+        deadline: float,
+        gate: Gate,
+    ) -> None:
+        secret = token.get_secret_value()
+        if not re.fullmatch(r"[!-~]+", secret):  # requests would quote it in its error message
+            raise ValueError("the API token has whitespace or a character that no token has")
+        self._api_url = api_url
+        self._token = token
+        self._launch_hosts = launch_hosts
+        self._allow_http = allow_http
+        self._deadline = deadline
+        self._gate = gate
+        self._cooperative = is_module_patched("socket")
+        # An adapter without a Session over it: no .netrc, no proxies from the environment, no
+        # cookies, no redirects, and less CPU for each call.
+        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=1024, pool_block=False)
+        headers = {
+            "Authorization": f"Bearer {secret}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # nothing to inflate, no bomb to bound
+            "Content-Type": "application/json",
+            "User-Agent": "tryon-proxy",
+        }
+        self._template = Request("POST", f"{api_url}/sessions", headers).prepare()
+        self._retrying = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, _Failed) and error.again),
+            wait=_wait,
+            stop=stop_after_attempt(TRIES) | stop_before_delay(deadline),
+            reraise=True,
+        )
+
+    def create_session(self, request: SessionRequest) -> tuple[Session, Call]:
+        """`POST /v1/sessions`. Raises UpstreamFailure; DESIGN's table says when with which code."""
+        running = _Running(request.body(), self._deadline)
+        try:
+            running.single = self._gate.check()
+            session = self._retrying(self._try, running)
+        except _Failed as failed:
+            call = self._call(running, failed.code, failed.detail)
+            wait_s = math.ceil(failed.wait_s) if failed.code in ("busy", "unavailable") else None
+            raise UpstreamFailure(call, wait_s) from None
+        except Problem as closed:
+            call = self._call(running, closed.code, "held back by the gate, not sent")
+            raise UpstreamFailure(call, closed.retry_after) from None
+        return session, self._call(running, None, "")
+
+    def _call(self, running: _Running, code: str | None, detail: str) -> Call:
+        masked = detail.replace(self._token.get_secret_value(), "[token]")
+        return Call(
+            operation="create_session",
+            status=running.status,
+            code=code,
+            duration_ms=round((time.monotonic() - running.started) * 1000),
+            tries=running.tries,
+            at_ms=running.at_ms,
+            detail=" ".join(masked.split())[:LONGEST_DETAIL],
+        )
+
+    def _try(self, running: _Running) -> Session:
+        """One try, of which the gate learns."""
+        if running.last:
+            try:
+                running.single = self._gate.check()
+            except Problem:  # closed meanwhile, by others' failures or our own
+                running.last.again = False
+                raise running.last from None
+        running.tries += 1
+        try:
+            session = self._exchange(running)
+        except _Failed as failed:
+            running.last = failed
+            failed.again = failed.again and not running.single
+            self._report(failed)
+            raise
+        self._gate.succeeded()
+        return session
+
+    def _report(self, failed: _Failed) -> None:
+        match failed.code:
+            case "upstream_error" | "upstream_timeout":
+                self._gate.failed()
+            case "busy":
+                self._gate.hold_off(failed.wait_s)
+            case "unavailable":
+                self._gate.refuse_token()
+            case "not_available":  # a no to this product from a vendor that is well
+                self._gate.succeeded()
+
+    def _exchange(self, running: _Running) -> Session:
+        """Send the request and read what its answer means."""
+        running.status = None
+        reply = self._send(running)
+        running.status = reply.status
+        reason = vendor_reason(reply.content) if reply.content else ""
+        match reply.status:
+            case status if status in SUCCESS:
+                return self._session(reply)
+            case 400:
+                raise _Failed("not_available", reason)
+            case 401:
+                wait_s = TOKEN_PAUSE_MS / 1000
+                raise _Failed("unavailable", f"the token is refused. {reason}", wait_s=wait_s)
+            case 429:
+                asked_s = _retry_after(reply.headers.get("Retry-After"))
+                wait_s = DEFAULT_HOLD_S if asked_s is None else asked_s
+                raise _Failed("busy", reason, again=asked_s is not None, wait_s=wait_s)
+            case status if status >= 500:
+                raise _Failed("upstream_error", reason, again=True)
+        raise _Failed("bad_upstream_reply", f"status {reply.status} is not documented. {reason}")
+
+    def _send(self, running: _Running) -> Reply:
+        """POST, and read the answer to its end or to one byte over what is allowed."""
+        body = _Body(running.content)
+        request = self._template.copy()
+        request.body = body  # type: ignore[assignment]  # any iterable does
+        request.headers["Content-Length"] = str(len(running.content))
+        left = max(running.ends - time.monotonic(), 0.01)
+        timer = gevent.Timeout(left) if self._cooperative else nullcontext()
+        response: Response | None = None
+        content: bytes | None = None
+        failure: BaseException | None = None
+        try:
+            with timer:
+                times = (min(left, CONNECT_S), left)
+                response = self._adapter.send(request, stream=True, timeout=times)
+                content = _content(response, running.ends)
+        except gevent.Timeout as fired:
+            failure = fired
+            if fired is not timer:
+                raise
+        except FAILURES as error:
+            failure = error
+        finally:
+            if response is not None:
+                response.close()  # where it was read to its end, the connection is pooled by now
+        if response is None:
+            raise _unanswered(failure, sent=body.taken)
+        if response.status_code in SUCCESS and isinstance(failure, TIMEOUTS):
+            running.status = response.status_code
+            raise _unanswered(failure, sent=True)
+        return Reply(response.status_code, response.headers, content)
+
+    def _session(self, reply: Reply) -> Session:
+        """The session in a 200, or why it cannot be used. The vendor may bill it all the same."""
+        flaw = _flaw(reply)
+        if flaw or reply.content is None:
+            raise _Failed("bad_upstream_reply", flaw)
+        try:
+            session = Session.model_validate(read_json(reply.content))
+        except BadJSON as bad:
+            raise _Failed("bad_upstream_reply", f"unreadable JSON: {bad.reason}") from None
+        except ValidationError as error:
+            fields = ", ".join(".".join(map(str, entry["loc"])) for entry in error.errors())
+            raise _Failed("bad_upstream_reply", f"not a session: {fields or 'object'}") from None
+        if not is_launch_url(session.launch_url, self._launch_hosts, allow_http=self._allow_http):
+            where = session.launch_url.partition("//")[2].partition("/")[0][:100]
+            flaw = f"launch_url is not https or its host is not in TRYON_LAUNCH_HOSTS: {where}"
+            raise _Failed("bad_upstream_reply", flaw)
+        return session
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def probe(self) -> ProbeResult:
+        """For `doctor`: name, connection, TLS and token, the latter by asking for a session that
+        does not exist, which spends nothing."""
+        steps: list[Step] = []
+        try:
+            for step in self._probe():
+                steps.append(step)
+        except FAILURES as error:
+            name = ("dns", "tcp", "tls", "token")[len(steps)]
+            steps.append(Step(name, False, _cause(error)))
+        return ProbeResult(tuple(steps))
+
+    def _probe(self) -> Iterator[Step]:
+        url = urlsplit(self._api_url)
+        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        yield Step("dns", True, ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))
+        with socket.create_connection((host, port), timeout=self._deadline) as plain:
+            yield Step("tcp", True, f"port {port}")
+            if url.scheme == "https":
+                trust = ssl.create_default_context(
+                    cafile=DEFAULT_CA_BUNDLE_PATH
+                )  # what requests trusts
+                with trust.wrap_socket(plain, server_hostname=host) as secure:
+                    yield Step("tls", True, str(secure.version()))
+            else:
+                yield Step("tls", True, "none: plain http")
+        request = self._template.copy()
+        request.method, request.url = "GET", f"{self._api_url}/sessions/doctor"
+        del request.headers["Content-Length"]
+        with closing(self._adapter.send(request, stream=True, timeout=self._deadline)) as reply:
+            status = reply.status_code
+        if status == 401:
+            yield Step("token", False, "the vendor refuses the token (401)")
+        elif status == 429 or status >= 500:
+            yield Step("token", False, f"not checked: the vendor answered {status}")
+        else:  # 404 is the documented answer; the token is looked at before it
+            yield Step("token", True, f"not refused (status {status})")
+
+
+def _content(response: Response, ends: float) -> bytes:
+    """The body as it was sent, no more than one byte over LARGEST_REPLY of it."""
+    content = b""
+    while len(content) <= LARGEST_REPLY:
+        part = response.raw.read1(LARGEST_REPLY + 1 - len(content), decode_content=False)
+        if not part:
+            break
+        content += part
+        if time.monotonic() > ends:
+            raise TimeoutError("the deadline passed while the reply dripped")
+    return content
+
+
+def _flaw(reply: Reply) -> str:
+    """What is wrong with a reply before it is parsed; empty where nothing is."""
+    media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if reply.content is None:
+        return "the reply was cut short"
+    if len(reply.content) > LARGEST_REPLY:
+        return f"the reply has more than {LARGEST_REPLY} bytes"
+    if reply.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        return "the reply is compressed, which was not asked for"
+    if not re.fullmatch(r"application/([!-~]+\+)?json", media_type):
+        return f"the reply is {media_type or 'of no stated type'}, not application/json"
+    return ""
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds until the next try: what the vendor asked for and a little, so that those who were
+    told the same don't all come back at once; else exponential backoff with full jitter."""
+    failed = state.outcome.exception() if state.outcome else None
+    if isinstance(failed, _Failed) and failed.code == "busy":
+        return failed.wait_s + wait_random(0.02, 0.5)(state)
+    return wait_random_exponential(multiplier=0.5, max=2)(state)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds to wait (RFC 9110, section 10.2.3: seconds or a date), or None."""
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _unanswered(error: BaseException | None, *, sent: bool) -> _Failed:
+    """What it means that no answer came."""
+    if not sent:
+        return _Failed("upstream_error", f"not sent: {_cause(error)}", again=True)
+    garbled = any(
+        isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected)
+        for cause in _causes(error)
+    )
+    if garbled:
+        return _Failed("bad_upstream_reply", f"the reply is not HTTP: {_cause(error)}")
+    detail = f"outcome unknown, the request was sent and not answered: {_cause(error)}"
+    return _Failed("upstream_timeout", detail)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _cause(error: BaseException | None) -> str:
+    """The innermost exception in words: the outer ones hold the request and print addresses."""
+    if isinstance(error, gevent.Timeout):
+        return "the deadline passed"
+    innermost = list(_causes(error))[-1]
+    return str(innermost) or type(innermost).__name__

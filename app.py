@@ -1,0 +1,35 @@
+"""The try-on proxy: `create_app` is the list of what it is made of."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from proxy import failures, services, web
+from proxy.cli import cli
+from proxy.routes import callbacks, embed, handoff, ops, sessions
+from proxy.settings import Settings, load
+
+__all__ = ["cli", "create_app"]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The app, with its store open and its background work running.
+
+    :raises SettingsError: a setting is missing or wrong; the message names it.
+    :raises StorageUnavailable: the database cannot be opened.
+    """
+    settings = settings or load()
+    app = Flask(__name__)
+    app.extensions["tryon"] = built = services.build(settings)
+
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    app.wsgi_app = web.Prefix(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
+    web.install(app, settings)
+    failures.install(app)
+    embed.install(app, built)
+
+    app.register_blueprint(sessions.blueprint(built))
+    app.register_blueprint(handoff.blueprint(built))
+    app.register_blueprint(callbacks.blueprint(built))
+    app.register_blueprint(embed.blueprint(built))
+    app.register_blueprint(ops.blueprint(built))
+    return app

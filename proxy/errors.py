@@ -40,6 +40,9 @@ PROBLEMS: dict[str, Kind] = {
     "method_not_allowed": Kind(
         HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", "This address does not take that."
     ),
+    "request_timeout": Kind(
+        HTTPStatus.REQUEST_TIMEOUT, "Request timeout", "The body came too slowly.", True
+    ),
     "gone": Kind(HTTPStatus.GONE, "Gone", "This try-on has ended."),
     "payload_too_large": Kind(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Payload too large", "The body is too large."

@@ -34,7 +34,9 @@ RETURNING value
 """
 SEED = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
-ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
+ON CONFLICT (key) DO UPDATE SET
+    value = iif(until_ms <= :now, excluded.value, max(value, excluded.value)),
+    until_ms = excluded.until_ms
 """
 PUT = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
@@ -84,9 +86,9 @@ class Counters:
         """Set a counter, whatever it was."""
         self._one(PUT, key=key, value=value, until=until_ms)
 
-    def seed(self, key: str, value: int, until_ms: int) -> None:
+    def seed(self, key: str, value: int, until_ms: int, now_ms: int) -> None:
         """Raise a counter to at least `value`."""
-        self._one(SEED, key=key, value=value, until=until_ms)
+        self._one(SEED, key=key, value=value, until=until_ms, now=now_ms)
 
     def drop(self, *keys: str) -> None:
         """Forget counters."""

@@ -39,9 +39,15 @@ def test_it_adds_and_forgets_what_is_past(counters: Counters) -> None:
 
 
 def test_a_seed_raises_but_never_lowers(counters: Counters) -> None:
-    counters.seed("day", 5, 1_000)
-    counters.seed("day", 3, 1_000)
+    counters.seed("day", 5, 1_000, now_ms=0)
+    counters.seed("day", 3, 1_000, now_ms=0)
     assert counters.get("day", 0) == (5, 1_000)
+
+
+def test_a_seed_replaces_what_is_past(counters: Counters) -> None:
+    counters.seed("salt", 9, 1_000, now_ms=0)
+    counters.seed("salt", 4, 2_000, now_ms=1_000)
+    assert counters.get("salt", 1_000) == (4, 2_000)
 
 
 def test_it_drops_and_prunes(counters: Counters) -> None:

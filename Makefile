@@ -1,0 +1,53 @@
+# On a fresh clone `make run` and `make test` do all the set-up themselves: they need Python, make
+# and a package registry.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
+HOST ?= 127.0.0.1
+PORT ?= 8000
+export HOST PORT
+
+.PHONY: run test lint proofs bench crash-test lock clean
+
+run: $(VENV)/run
+	@exec $(VENV)/bin/tryon demo
+
+test: $(VENV)/test
+	$(RUN) -m pytest -m "not slow" $(ARGS)
+
+lint: $(VENV)/test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+proofs: $(VENV)/test ## the slow ones: crash, load, fuzz
+	$(RUN) -m pytest -m slow $(ARGS)
+
+bench: $(VENV)/test
+	$(RUN) -m benchmarks $(ARGS)
+
+crash-test: $(VENV)/test ## the long form: a hundred kills
+	CRASHES=100 $(RUN) -m pytest -m slow -k crash $(ARGS)
+
+$(VENV)/run: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test: $(VENV)/run tests/requirements.lock
+	$(INSTALL) --require-hashes -r tests/requirements.lock
+	@touch $@
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile $(LOCK) --extra build pyproject.toml -o requirements.lock
+	uv pip compile $(LOCK) --extra build --extra test pyproject.toml -o tests/requirements.lock
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

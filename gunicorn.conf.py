@@ -1,0 +1,57 @@
+"""How the app is served. Everything comes from the environment; see docs/settings.md.
+
+HOST and PORT say where to listen (127.0.0.1:8000), everything else is a TRYON_ setting.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from proxy.settings import SettingsError, load
+
+try:
+    settings = load()
+except SettingsError as error:
+    sys.exit("\n".join(["The app cannot start:", *error.problems, "`tryon doctor` says more."]))
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+workers = settings.workers
+worker_class = "gevent"
+worker_connections = 20_000  # open handoffs, mostly idle
+http_parser = "auto"  # the C parser, where its wheel could be installed
+backlog = 2048
+control_socket_disable = True
+keepalive = 30
+graceful_timeout = 15
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files
+accesslog = None  # the app writes its own, without capability keys
+errorlog = "-"
+
+# Where all workers put their figures; it must be known before prometheus_client is imported.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tryon-metrics-")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let open streams end when the worker is told to stop, so that it stops at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        worker.wsgi.extensions["tryon"].live.close()
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -1,0 +1,140 @@
+"""What `make run` starts: the vendor simulator and the app with a demo shop, until interrupted."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import click
+import segno
+
+from proxy import settings
+from proxy.login import login_link
+
+HERE = Path(__file__).parent.parent
+STATE = HERE / "var"  # kept from one run to the next
+SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
+START_S = 60.0
+
+
+@click.command()
+def demo() -> None:
+    """Run the vendor simulator and the app with a demo shop.
+
+    HOST (127.0.0.1) and PORT (8000; the simulator takes the next one) say where; with
+    HOST=0.0.0.0 a phone on the same network can follow the QR.
+    """
+    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+    reachable = _network_address() if host == "0.0.0.0" else host  # noqa: S104 - asked for
+    shop, vendor = f"http://{reachable}:{port}", f"http://{reachable}:{port + 1}"
+    environ = os.environ | _settings(shop, vendor, host, port)
+    commands = {
+        vendor: ["simulate", "--host", host, "--port", str(port + 1), "--url", vendor],
+        f"{shop}/healthz": ["serve"],
+    }
+    processes: list[subprocess.Popen[bytes]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
+    try:
+        for address, command in commands.items():
+            processes.append(_start(command, environ))
+            _await(address, processes[-1])
+        _greet(shop, vendor, environ)
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.2)
+        raise click.ClickException(f"a server has stopped; {STATE / 'log'} says why")
+    finally:
+        _stop(processes)
+
+
+def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:
+    """What both servers need; secrets are made at the first run and kept."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    return {
+        "TRYON_API_TOKEN": SIMULATOR_TOKEN,
+        "TRYON_API_URL": f"{vendor}/v1",
+        "TRYON_LAUNCH_HOSTS": vendor.partition("//")[2],
+        "TRYON_PUBLIC_URL": shop,
+        "TRYON_ALLOW_HTTP": "1",
+        "TRYON_SECRET_KEY": _kept("secret", 32),
+        "TRYON_DASHBOARD_PASSWORD": _kept("password", 9),
+        "TRYON_DATABASE": f"sqlite:///{STATE / 'demo.db'}",
+        "TRYON_MERCHANT_NAME": os.environ.get("TRYON_MERCHANT_NAME", "Fern & Field"),
+        "TRYON_DEMO": "1",
+        "TRYON_WORKERS": os.environ.get("TRYON_WORKERS", "2"),
+        "SIMULATOR_TOKEN": SIMULATOR_TOKEN,
+        "HOST": host,
+        "PORT": str(port),
+    }
+
+
+def _kept(name: str, size: int) -> str:
+    path = STATE / name
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(size))
+    return path.read_text()
+
+
+def _start(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    """A `tryon` command of ours, in a group of its own, so that Ctrl-C reaches it through us."""
+    with (STATE / "log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-c", "from app import cli; cli()", *command],
+            cwd=HERE,
+            env=environ,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _await(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            opener.open(address, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise click.ClickException(f"{address} does not answer; {STATE / 'log'} says why")
+
+
+def _greet(shop: str, vendor: str, environ: dict[str, str]) -> None:
+    link = login_link(settings.load(environ))
+    click.echo(
+        f"\n  Demo shop        {shop}/\n"
+        f"  Dashboard        {link}\n"
+        f"  Vendor simulator {vendor}/\n"
+        f"  Dashboard password, for later: {environ['TRYON_DASHBOARD_PASSWORD']}\n"
+    )
+    if not shop.startswith("http://127."):
+        segno.make_qr(f"{shop}/").terminal(compact=True)
+    click.echo("  Ctrl-C stops all of it.\n")
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _network_address() -> str:
+    """This machine's address on its network. Connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

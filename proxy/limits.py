@@ -1,0 +1,102 @@
+"""How much is allowed: requests of a client, sessions a day and a month; exact over all workers."""
+
+import ipaddress
+import secrets
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
+
+from proxy.errors import Problem
+from proxy.settings import Settings
+from storage.counters import Counters
+from storage.events import now_ms
+from storage.funnel import local_day
+from storage.store import Store
+
+DAY_MS = 86_400_000
+
+
+class Limits:
+    """Rates and budgets. A refusal is a Problem: `rate_limited` or `budget_exhausted`."""
+
+    def __init__(self, settings: Settings, counters: Counters, store: Store) -> None:
+        self._counters = counters
+        self._settings = settings
+        self._zone = settings.timezone
+        # What a power cut took from the counters is still in the store.
+        now = now_ms()
+        for _, key, first_day, until_ms in self._budgets(now):
+            counters.seed(key, store.created_since(first_day), until_ms, now)
+
+    def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
+        """Count one request of a kind from a client (an IP address)."""
+        now = now_ms()
+        wait_ms = self._counters.take(
+            f"{what}:{self._pseudonym(client, now)}", limit, period_ms, now
+        )
+        if wait_ms:
+            raise Problem("rate_limited", retry_after=-(-wait_ms // 1000))
+
+    def admit_session(self, client: str) -> None:
+        """Count a new session of a client."""
+        rate = self._settings.client_rate
+        self.admit("sessions", client, rate.limit, rate.seconds * 1000)
+
+    def spend(self) -> int:
+        """Take one session out of every budget, or raise and take none.
+
+        The moment it was taken, for `refund` where the vendor made no session after all.
+        """
+        now = now_ms()
+        taken: list[tuple[str, int]] = []
+        for limit, key, _, until_ms in self._budgets(now):
+            wait_ms = self._counters.take(key, limit, until_ms - now, now)
+            if wait_ms:
+                for earlier, until in taken:
+                    self._counters.add(earlier, -1, until, now)
+                raise Problem("budget_exhausted", retry_after=-(-wait_ms // 1000))
+            taken.append((key, until_ms))
+        return now
+
+    def refund(self, spent_ms: int) -> None:
+        """Put a session back into the budgets that it was taken from."""
+        for _, key, _, until_ms in self._budgets(spent_ms):
+            self._counters.add(key, -1, until_ms, now_ms())
+
+    def _budgets(self, at_ms: int) -> list[tuple[int, str, str, int]]:
+        """(limit, key, first day, end) of each budget in force; days are the shop's."""
+        today = date.fromisoformat(local_day(at_ms, self._zone))
+        month = today.replace(day=1)
+        periods = (
+            (self._settings.monthly_sessions, month, (month + timedelta(days=32)).replace(day=1)),
+            (self._settings.daily_sessions, today, today + timedelta(days=1)),
+        )
+        return [
+            (limit, f"budget:{first}:{end}", first.isoformat(), self._midnight_ms(end))
+            for limit, first, end in periods
+            if limit is not None
+        ]
+
+    def _midnight_ms(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp() * 1000)
+
+    def _pseudonym(self, client: str, now: int) -> str:
+        """A client's address, salted and hashed; the salt is thrown away each day.
+
+        An IPv6 client counts by its /64, since one customer has at least that.
+        """
+        try:
+            address = ipaddress.ip_address(client)
+            if address.version == 6:
+                client = str(ipaddress.ip_network((address, 64), strict=False))
+        except ValueError:
+            pass  # an address that a proxy made up still counts, as itself
+        salt = self._daily_salt(now)
+        return blake2b(client.encode(), key=salt, digest_size=12).hexdigest()
+
+    def _daily_salt(self, now: int) -> bytes:
+        found = self._counters.get("salt", now)
+        if found is None:
+            midnight = now - now % DAY_MS + DAY_MS
+            self._counters.seed("salt", secrets.randbits(62), midnight, now)
+            found = self._counters.get("salt", now)
+        return str(found[0] if found else 0).encode()

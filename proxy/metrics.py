@@ -1,0 +1,72 @@
+"""What Prometheus reads. Under gunicorn all workers' figures are summed through shared files.
+
+The names of labels' values are the routes, the problem codes and the verdicts: all from lists.
+"""
+
+import os
+from collections.abc import Iterable
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from proxy.gate import Gate
+
+REQUESTS = Counter("tryon_requests", "Requests by route and status.", ["method", "route", "status"])
+DURATION = Histogram(
+    "tryon_request_seconds",
+    "Time to the first byte of an answer.",
+    ["route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+PROBLEMS = Counter("tryon_problems", "Failures answered, by code.", ["code"])
+CALLBACKS = Counter("tryon_callbacks", "Callbacks by verdict.", ["verdict"])
+UPSTREAM = Histogram(
+    "tryon_upstream_seconds",
+    "Calls to the vendor, all tries together, by problem code or ok.",
+    ["outcome"],
+    buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8, 16),
+)
+STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesum")
+
+
+class _Health:
+    """The breaker as every worker sees it; read when Prometheus asks."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def collect(self) -> Iterable[Metric]:
+        state = self._gate.state()
+        yield GaugeMetricFamily(
+            "tryon_breaker_open",
+            "1 while calls are held back.",
+            float(state["breaker"] != "closed"),
+        )
+        yield GaugeMetricFamily(
+            "tryon_token_refused",
+            "1 while the vendor refuses the token.",
+            float(bool(state["token_refused"])),
+        )
+
+
+def text(gate: Gate) -> tuple[bytes, str]:
+    """The exposition text of all workers, and its content type."""
+    registry = CollectorRegistry()
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        sources: list[CollectorRegistry] = [registry]
+    else:
+        sources = [REGISTRY]
+    health = CollectorRegistry()
+    health.register(_Health(gate))
+    body = b"".join(generate_latest(source) for source in (*sources, health))
+    return body, CONTENT_TYPE_LATEST

@@ -1,0 +1,116 @@
+"""`POST /callbacks/<ref>.<mac>`: the vendor's completion callback, never lost, never counted twice.
+
+The vendor documents no redelivery: a callback that is refused is gone. So whatever comes to a
+genuine URL is kept as a receipt, and 5xx is answered only where there is nowhere to keep it.
+"""
+
+from flask import Blueprint, Response, request
+
+from proxy import metrics, web
+from proxy.capability import signature_is_valid
+from proxy.contract import Completion, UnreadableCallback, read_callback
+from proxy.errors import Problem
+from proxy.services import Services
+from storage.events import Entry, Event, Receipt, event, now_ms
+
+LARGEST_BODY = 64 * 1024
+# Never Authorization nor cookies.
+KEPT_HEADERS = (
+    "Content-Type",
+    "Content-Length",
+    "Date",
+    "User-Agent",
+    "Webhook-Id",
+    "Webhook-Signature",
+    "Webhook-Timestamp",
+)
+LONGEST_HEADER = 500
+TOLERANCE_MS = 600_000  # of the vendor's clock
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("callbacks", __name__)
+
+    @routes.post("/callbacks/<capability>")
+    def receive(capability: str) -> Response:
+        attempt_id = services.keys.open(capability)
+        if attempt_id is None:
+            raise Problem("not_found")
+        received = _Received(services, attempt_id)
+        body = received.body()
+        received.check_signature(body)
+        return received.store(body, received.read(body))
+
+    return routes
+
+
+class _Received:
+    """One callback to a genuine URL, on its way through the steps of the protocol."""
+
+    def __init__(self, services: Services, attempt_id: str) -> None:
+        self._services = services
+        self._attempt_id = attempt_id
+        self._at_ms = now_ms()
+
+    def body(self) -> bytes:
+        if request.headers.get("Content-Encoding", "identity") != "identity":
+            self._refuse(b"", "unreadable", "unsupported_media_type")
+            raise Problem("unsupported_media_type")
+        try:
+            return web.read_body(LARGEST_BODY)
+        except Problem as problem:
+            self._refuse(b"", "unreadable", problem.code)
+            raise
+
+    def check_signature(self, body: bytes) -> None:
+        secrets = self._services.settings.callback_secret
+        if secrets and not signature_is_valid(secrets, body, request.headers):
+            self._refuse(body, "unsigned", "signature_invalid")
+            raise Problem("signature_invalid")
+
+    def read(self, body: bytes) -> Completion:
+        try:
+            return read_callback(body)
+        except UnreadableCallback as error:
+            self._refuse(body, "unreadable", error.reason)
+            raise Problem("bad_request", reason=error.reason) from None
+
+    def store(self, body: bytes, completion: Completion) -> Response:
+        callback = callback_event(self._attempt_id, self._at_ms, completion)
+        self._commit(body, "accepted", "", callback)
+        return Response(status=204)
+
+    def _refuse(self, body: bytes, verdict: str, reason: str) -> None:
+        self._commit(body, verdict, reason)
+
+    def _commit(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
+        headers = {
+            name.lower(): request.headers[name][:LONGEST_HEADER]
+            for name in KEPT_HEADERS
+            if name in request.headers
+        }
+        receipt = Receipt(self._attempt_id, self._at_ms, headers, body, verdict, reason)
+        committed = self._services.writer.submit(Entry(events, receipt))
+        verdict = committed.verdict or verdict
+        metrics.CALLBACKS.labels(verdict).inc()
+        web.note(verdict=verdict)
+
+
+def callback_event(attempt_id: str, received_ms: int, completion: Completion) -> Event:
+    """The fact that a callback states. Its key has no timestamps: a redelivery may differ."""
+    ended_ms = completion.ended_at
+    # The vendor's time is for display; one that cannot be right is replaced by ours.
+    sane = ended_ms is not None and abs(ended_ms - received_ms) <= TOLERANCE_MS
+    return event(
+        "callback",
+        attempt_id,
+        received_ms,
+        "vendor",
+        key=f"callback:{attempt_id}:{completion.session_id}:{completion.state}",
+        occurred_ms=ended_ms if sane else received_ms,
+        session_id=completion.session_id,
+        state=completion.state,
+        outcome=completion.outcome,
+        references=list(completion.references) or None,
+        extra=dict(completion.extra) or None,
+    )

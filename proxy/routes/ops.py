@@ -1,0 +1,69 @@
+"""For who runs the app: is it alive, is it ready, how is it doing."""
+
+import hmac
+import shutil
+
+from flask import Blueprint, Response, jsonify, request
+
+from proxy import metrics
+from proxy.errors import Problem
+from proxy.services import Services
+from storage.events import Entry
+from storage.store import StorageUnavailable
+
+DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("ops", __name__)
+    token = services.settings.metrics_token
+
+    @routes.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        parts = {"database": _database(services), "disk": _disk(services)} | _vendor(services)
+        reasons = {part: reason for part, reason in parts.items() if reason}
+        response = jsonify(
+            status="unready" if reasons else "ready",
+            parts={part: reason or "ok" for part, reason in parts.items()},
+        )
+        response.status_code = 503 if reasons else 200
+        return response
+
+    @routes.get("/metrics")
+    def exposition() -> Response:
+        if token is None:
+            raise Problem("not_found")
+        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+        if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
+            raise Problem("unauthorized")
+        body, content_type = metrics.text(services.gate)
+        return Response(body, content_type=content_type)
+
+    return routes
+
+
+def _database(services: Services) -> str | None:
+    try:
+        services.writer.submit(Entry())
+    except StorageUnavailable:
+        return "nothing can be written"
+    return None
+
+
+def _disk(services: Services) -> str | None:
+    free = shutil.disk_usage(services.store.path.absolute().parent).free
+    return None if free >= DISK_NEEDED else f"only {free // 1024**2} MiB are free"
+
+
+def _vendor(services: Services) -> dict[str, str | None]:
+    state = services.gate.state()
+    return {
+        "upstream": None
+        if state["breaker"] == "closed"
+        else "the vendor fails; calls are held back",
+        "token": "the vendor refuses the token" if state["token_refused"] else None,
+    }

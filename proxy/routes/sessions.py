@@ -1,0 +1,203 @@
+"""`/sessions`: create or find again, read, follow, cancel; and the button's beacon `/events`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    request,
+    stream_with_context,
+)
+
+from proxy import devices, i18n, metrics, web
+from proxy.capability import TOKEN, new_token
+from proxy.contract import BadJSON, read_json
+from proxy.errors import Problem
+from proxy.inbound import Beacon, Wish, read
+from proxy.origins import Origins
+from proxy.qr import qr
+from proxy.services import Services
+from proxy.sessions import Click
+from proxy.views import TERMINAL, etag, state, view
+from storage.events import Entry, event, now_ms
+from storage.funnel import Attempt
+
+LARGEST_BODY = 16 * 1024
+HEARTBEAT_S = 20.0
+RECONNECT_MS = 2_000
+BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
+COMPACT = (",", ":")
+FORM = "application/x-www-form-urlencoded"
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("sessions", __name__)
+    links = services.links
+    origins = Origins(services.settings)
+    routes.after_request(origins.share)
+
+    @routes.post("/sessions")
+    def create() -> Response:
+        origins.demand()
+        if request.mimetype == FORM:
+            return create_by_form()
+        attempt, reused = services.sessions.obtain(_click(services, _json_body()))
+        response = jsonify(_answer(services, attempt, reused))
+        response.status_code = 200 if reused else 201
+        return response
+
+    def create_by_form() -> Response:
+        """The way without scripts; a form of another site would need no preflight."""
+        origins.demand_own()
+        fields = dict(parse_qsl(web.read_body(LARGEST_BODY).decode(errors="replace")))
+        attempt, _ = services.sessions.obtain(_click(services, fields))
+        return make_response(redirect(links.handoff(attempt), 303))
+
+    @routes.route("/sessions", methods=["OPTIONS"])
+    @routes.route("/sessions/<public_id>", methods=["OPTIONS"])
+    @routes.route("/sessions/<public_id>/cancel", methods=["OPTIONS"])
+    def preflight(public_id: str = "") -> Response:  # noqa: ARG001
+        return origins.preflight()
+
+    @routes.get("/sessions/<public_id>")
+    def show(public_id: str) -> Response:
+        attempt = find(services, public_id)
+        response = jsonify(view(attempt, links))
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.set_etag(etag(attempt))
+        response.make_conditional(request)
+        return response
+
+    @routes.get("/sessions/<public_id>/events")
+    def follow(public_id: str) -> Response:
+        attempt = find(services, public_id)
+        response = Response(stream_with_context(_stream(services, attempt)))
+        response.mimetype = "text/event-stream"
+        response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
+        return response
+
+    @routes.post("/sessions/<public_id>/cancel")
+    def cancel(public_id: str) -> Response:
+        origins.refuse_foreign()
+        attempt = find(services, public_id)
+        if state(attempt) not in TERMINAL:
+            entry = Entry((event("cancel", attempt.id, now_ms(), "button"),))
+            attempt = services.writer.submit(entry).attempt or attempt
+        if request.mimetype == FORM:
+            return make_response(redirect(links.handoff(attempt), 303))
+        return jsonify(view(attempt, links))
+
+    @routes.post("/events")
+    def beacon() -> Response:
+        """An impression or a failure that only the browser saw; sendBeacon posts it as text."""
+        origins.demand()
+        services.limits.admit("beacons", request.remote_addr or "", *BEACONS)
+        seen = read(Beacon, _json_body({"application/json", "text/plain"}))
+        services.writer.submit(
+            Entry(
+                (
+                    event(
+                        seen.name,
+                        "",
+                        now_ms(),
+                        "button",
+                        key=f"{seen.name}:{seen.id or new_token()}",
+                        product_id=seen.product_id,
+                        category=seen.category,
+                        locale=seen.locale,
+                        device=devices.device(request.headers),
+                        bot=int(devices.is_bot(request.user_agent.string)) or None,
+                        code=seen.code,
+                    ),
+                )
+            )
+        )
+        return Response(status=204)
+
+    @routes.route("/events", methods=["OPTIONS"])
+    def beacon_preflight() -> Response:
+        return origins.preflight()
+
+    return routes
+
+
+def find(services: Services, public_id: str) -> Attempt:
+    """:raises Problem: the same `not_found` for what is malformed and what is unknown."""
+    known = TOKEN.fullmatch(public_id)
+    attempt = services.store.attempt_by_public_id(public_id) if known else None
+    if attempt is None:
+        raise Problem("not_found")
+    return attempt
+
+
+def _json_body(types: frozenset[str] | set[str] = frozenset({"application/json"})) -> Any:
+    if request.mimetype not in types or request.content_encoding:
+        raise Problem("unsupported_media_type")
+    try:
+        return read_json(web.read_body(LARGEST_BODY))
+    except BadJSON as error:
+        raise Problem("bad_request", "The body is not valid JSON.", reason=error.reason) from None
+
+
+def _click(services: Services, body: Any) -> Click:
+    """A wish, completed from the catalogue, which knows better than a browser."""
+    wish = read(Wish, body)
+    settings = services.settings
+    product = services.catalog.get(wish.product_id)
+    if services.catalog and product is None:
+        raise Problem("unknown_product")
+    category = product.category if product else wish.category
+    if category is None:
+        raise Problem("bad_request", "category: it is needed, since there is no catalogue")
+    if category not in settings.categories:
+        raise Problem("unsupported_category")
+    return Click(
+        product_id=wish.product_id,
+        category=category,
+        locale=wish.locale or settings.locale,
+        title=(product.title if product else wish.title) or None,
+        reference=wish.reference,
+        click_id=wish.click_id,
+        resume=wish.resume,
+        device=devices.device(request.headers),
+        bot=devices.is_bot(request.user_agent.string),
+        client=request.remote_addr or "",
+    )
+
+
+def _answer(services: Services, attempt: Attempt, reused: bool) -> dict[str, Any]:
+    code = qr(services.links.qr(attempt))
+    product = services.catalog.get(attempt.product_id)
+    return view(attempt, services.links) | {
+        "reused": reused,
+        "title": attempt.title,
+        "image_url": product.image_url if product else None,
+        "qr": {"size": code.size, "path": code.path},
+        "strings": i18n.strings(attempt.locale),
+        "merchant": {"name": services.settings.merchant_name},
+    }
+
+
+def _stream(services: Services, attempt: Attempt) -> Iterator[str]:
+    """Server-Sent Events: the state now and after each change, until it is terminal."""
+    links, store = services.links, services.store
+    yield f"retry: {RECONNECT_MS}\n\n"
+    sent = ""
+    with metrics.STREAMS.track_inprogress(), services.live.watch(attempt.id) as changed:
+        while True:
+            changed.clear()
+            attempt = store.attempt(attempt.id) or attempt
+            tag = etag(attempt)
+            if tag != sent:
+                sent = tag
+                yield f"event: state\nid: {tag}\ndata: {json.dumps(view(attempt, links), separators=COMPACT)}\n\n"
+            if state(attempt) in TERMINAL or services.live.closed:
+                return
+            if not changed.wait(HEARTBEAT_S):
+                yield ": still here\n\n"

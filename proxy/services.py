@@ -1,0 +1,106 @@
+"""The long-lived objects, built once for each worker, after the fork."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gevent.monkey import is_module_patched
+from gevent.threadpool import ThreadPool
+
+from proxy import catalog, sweep
+from proxy.capability import CallbackKeys
+from proxy.catalog import Catalog
+from proxy.gate import Gate
+from proxy.limits import Limits
+from proxy.live import Live
+from proxy.routes.embed import static_files
+from proxy.sessions import Sessions
+from proxy.settings import Settings
+from proxy.static_files import StaticFiles
+from proxy.upstream import UpstreamClient
+from proxy.views import Links
+from storage.counters import Counters
+from storage.sqlite import SQLiteStore
+from storage.writer import Offload, Writer
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with. A test replaces a part with `dataclasses.replace`."""
+
+    settings: Settings
+    catalog: Catalog
+    static: StaticFiles
+    links: Links
+    keys: CallbackKeys
+    store: SQLiteStore
+    counters: Counters
+    writer: Writer
+    live: Live
+    gate: Gate
+    limits: Limits
+    sessions: Sessions
+
+
+def database_path(settings: Settings) -> Path:
+    return Path(settings.database.removeprefix("sqlite:///"))
+
+
+def open_store(settings: Settings) -> SQLiteStore:
+    return SQLiteStore(database_path(settings), settings.timezone)
+
+
+def build(settings: Settings) -> Services:
+    """All of it, running: the writer, the live updates and the expiry sweep have their threads.
+
+    :raises StorageUnavailable: the database cannot be opened.
+    :raises CatalogError: the catalogue cannot be read.
+    """
+    store = open_store(settings)
+    counters = Counters(Path(f"{database_path(settings)}-counters"))
+    live = Live(store)
+    writer = Writer(store.commit, offload=_offload(), on_commit=live.poke)
+    gate = Gate(counters)
+    limits = Limits(settings, counters, store)
+    keys = CallbackKeys(settings.secret_key)
+    products = catalog.load(settings.catalog) if settings.catalog else {}
+    upstream = UpstreamClient(
+        api_url=settings.api_url,
+        token=settings.api_token,
+        launch_hosts=settings.launch_hosts,
+        allow_http=settings.allow_http,
+        deadline=settings.upstream_deadline,
+        gate=gate,
+    )
+    sessions = Sessions(
+        store=store,
+        writer=writer,
+        upstream=upstream,
+        limits=limits,
+        keys=keys,
+        catalog=products,
+        public_url=settings.public_url,
+        patience_s=settings.upstream_deadline + 2,
+    )
+    sweep.start(store, writer)
+    return Services(
+        settings=settings,
+        catalog=products,
+        static=static_files(settings),
+        links=Links(settings.public_url),
+        keys=keys,
+        store=store,
+        counters=counters,
+        writer=writer,
+        live=live,
+        gate=gate,
+        limits=limits,
+        sessions=sessions,
+    )
+
+
+def _offload() -> Offload:
+    """Under gevent a commit runs on a real thread: an fsync on the event loop would stall all."""
+    if not is_module_patched("threading"):
+        return lambda commit, entries: commit(entries)
+    pool = ThreadPool(1)
+    return lambda commit, entries: pool.apply(commit, (entries,))

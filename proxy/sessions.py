@@ -1,0 +1,215 @@
+"""A click becomes a session: found again, shared with its twins, or created once and recorded."""
+
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+
+from proxy.capability import CallbackKeys, new_token
+from proxy.catalog import Catalog
+from proxy.contract import Asset, Session, SessionRequest
+from proxy.errors import Problem
+from proxy.limits import Limits
+from proxy.upstream import UpstreamClient, UpstreamFailure
+from storage.events import Entry, Event, UpstreamCall, attempt_ms, event, new_attempt_id, now_ms
+from storage.funnel import Attempt
+from storage.store import Conflict, StorageUnavailable, Store
+from storage.writer import Writer
+
+TWIN_LOOK_S = 0.01  # how often to look whether another worker has answered the same click
+# After these the vendor may hold a session of ours: it stays in the budget.
+MAY_EXIST = frozenset({"upstream_timeout", "bad_upstream_reply"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Click:
+    """A shopper's wish to try a product on, checked and completed from the catalogue."""
+
+    product_id: str
+    category: str
+    locale: str
+    device: str
+    client: str  # IP address, for the rate limit; never stored
+    bot: bool = False
+    title: str | None = None
+    reference: str | None = None
+    click_id: str | None = None
+    resume: str | None = None
+
+
+class Sessions:
+    """Turns clicks into attempts with a session."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        writer: Writer,
+        upstream: UpstreamClient,
+        limits: Limits,
+        keys: CallbackKeys,
+        catalog: Catalog,
+        public_url: str,
+        patience_s: float,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._upstream = upstream
+        self._limits = limits
+        self._keys = keys
+        self._catalog = catalog
+        self._public_url = public_url
+        self._patience_s = patience_s
+        self._in_flight: dict[str, Future[Attempt]] = {}
+        self._lock = threading.Lock()
+
+    def obtain(self, click: Click) -> tuple[Attempt, bool]:
+        """The attempt of a click, and whether it was there before.
+
+        :raises Problem: there is no session; what can be said of it is recorded.
+        :raises StorageUnavailable: there may be one, but it could not be recorded.
+        """
+        if resumed := self._resume(click):
+            return resumed, True
+        if click.click_id is None:
+            return self._create(click, new_attempt_id(now_ms())), False
+        return self._once(click, click.click_id)
+
+    def _resume(self, click: Click) -> Attempt | None:
+        """The earlier session while it lasts; the new click is recorded as one more of it."""
+        if click.resume is None:
+            return None
+        attempt = self._store.attempt_by_public_id(click.resume)
+        now = now_ms()
+        lasts = attempt and attempt.outcome == "open" and (attempt.expires_ms or 0) > now
+        if not attempt or not lasts or attempt.product_id != click.product_id:
+            return None
+        key = f"reused:{click.click_id or new_token()}"
+        return self._writer.submit(
+            Entry((event("reused", attempt.id, now, "button", key=key),))
+        ).attempt
+
+    def _once(self, click: Click, click_id: str) -> tuple[Attempt, bool]:
+        """One vendor call for a click, however often and however concurrently it is sent."""
+        with self._lock:
+            twin = self._in_flight.get(click_id)
+            if twin is None:
+                mine: Future[Attempt] = Future()
+                self._in_flight[click_id] = mine
+        if twin is not None:
+            return twin.result(), True
+        try:
+            attempt, reused = self._first_of_all_workers(click, click_id)
+            mine.set_result(attempt)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            del self._in_flight[click_id]
+        return attempt, reused
+
+    def _first_of_all_workers(self, click: Click, click_id: str) -> tuple[Attempt, bool]:
+        arrived = now_ms()
+        until = time.monotonic() + self._patience_s
+        while time.monotonic() < until:
+            with self._store.claim(f"click:{click_id}") as mine:
+                if mine:
+                    known = self._store.attempt_by_click(click_id)
+                    if known and self._settled(known, arrived):
+                        return known, True
+                    return self._create(
+                        click, known.id if known else new_attempt_id(arrived)
+                    ), False
+            time.sleep(TWIN_LOOK_S)
+        raise Problem("busy", retry_after=1)
+
+    def _settled(self, known: Attempt, arrived: int) -> bool:
+        """Whether a click has its session. A failure while we waited is ours too; after an earlier
+        one the click may be tried again, unless the vendor may have made a session."""
+        if known.outcome != "create_failed":
+            return known.created_ms is not None or known.outcome != "open"
+        reason = known.reason or "upstream_error"
+        if reason in MAY_EXIST or (known.ended_ms or 0) >= arrived:
+            raise Problem(reason)
+        return False
+
+    def _create(self, click: Click, attempt_id: str) -> Attempt:
+        self._limits.admit_session(click.client)
+        spent = self._limits.spend()
+        try:
+            session, call = self._upstream.create_session(self._request(click, attempt_id))
+        except UpstreamFailure as failure:
+            if failure.code not in MAY_EXIST:
+                self._limits.refund(spent)
+            with suppress(StorageUnavailable):  # the shopper's answer is the same
+                self._record(click, _rec(failure.call), _create_failed(attempt_id, failure.code))
+            raise
+        try:
+            return self._record(click, _rec(call), _created(attempt_id, session))
+        except Conflict:
+            # The vendor gave a session that another attempt has: it must not be shown to two.
+            code = "bad_upstream_reply"
+            self._record(click, _rec(call)._replace(error=code), _create_failed(attempt_id, code))
+            raise Problem(code) from None
+
+    def _request(self, click: Click, attempt_id: str) -> SessionRequest:
+        product = self._catalog.get(click.product_id)
+        return SessionRequest(
+            product_id=click.product_id,
+            category=click.category,
+            callback_url=f"{self._public_url}/callbacks/{self._keys.seal(attempt_id)}",
+            locale=click.locale,
+            assets=tuple(Asset.of(url) for url in product.asset_urls) if product else None,
+        )
+
+    def _record(self, click: Click, call: UpstreamCall, outcome: Event) -> Attempt:
+        """The click, the call and what it brought, in one transaction."""
+        attempt_id = outcome.attempt_id
+        events = (_click(click, attempt_id), outcome)
+        entry = Entry(events, call=call._replace(attempt_id=attempt_id))
+        attempt = self._writer.submit(entry).attempt
+        assert attempt is not None  # noqa: S101 - the entry has events of an attempt
+        return attempt
+
+
+def _rec(c):
+    return UpstreamCall(c.at_ms, c.operation, c.status, c.code, c.duration_ms, c.tries, "", c.detail)
+
+
+def _click(click: Click, attempt_id: str) -> Event:
+    return event(
+        "click",
+        attempt_id,
+        attempt_ms(attempt_id),
+        "button",
+        key=f"click:{click.click_id or attempt_id}",
+        product_id=click.product_id,
+        category=click.category,
+        locale=click.locale,
+        device=click.device,
+        bot=int(click.bot) or None,
+        reference=click.reference,
+        title=click.title,
+    )
+
+
+def _created(attempt_id: str, session: Session) -> Event:
+    return event(
+        "created",
+        attempt_id,
+        now_ms(),
+        "proxy",
+        public_id=new_token(),
+        launch_key=new_token(),
+        session_id=session.id,
+        launch_url=session.launch_url,
+        expires_ms=int(session.expires_at.timestamp() * 1000),
+        qr_code_url=session.qr_code_url,
+        metadata=session.metadata or None,
+    )
+
+
+def _create_failed(attempt_id: str, code: str) -> Event:
+    key = f"create_failed:{attempt_id}:{code}"
+    return event("create_failed", attempt_id, now_ms(), "proxy", key=key, code=code)

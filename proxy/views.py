@@ -1,0 +1,68 @@
+"""What an attempt looks like from outside: its state, and the JSON that the button reads."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from storage.events import now_ms
+from storage.funnel import Attempt
+
+# A shopper is not told of the vendor's unknown words: to them the try-on is over.
+STATES = {"other": "abandoned", "create_failed": "failed"}
+TERMINAL = frozenset({"completed", "abandoned", "failed", "expired", "cancelled"})
+
+
+def state(attempt: Attempt, at_ms: int | None = None) -> str:
+    """waiting, opened, or one of TERMINAL. Expiry counts from its moment, before it is recorded."""
+    if attempt.outcome != "open":
+        return STATES.get(attempt.outcome, attempt.outcome)
+    if attempt.expires_ms is not None and attempt.expires_ms <= (at_ms or now_ms()):
+        return "expired"
+    return "waiting" if attempt.opened_ms is None else "opened"
+
+
+def etag(attempt: Attempt) -> str:
+    """Differs whenever the attempt's view does."""
+    return f"{state(attempt)}-{attempt.ended_ms or attempt.opened_ms or 0}"
+
+
+def iso(at_ms: int | None) -> str | None:
+    """RFC 3339 in UTC, to the second."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Links:
+    """The addresses of an attempt, all built from the public URL."""
+
+    def __init__(self, public_url: str) -> None:
+        self.public_url = public_url
+
+    def go(self, attempt: Attempt) -> str:
+        return f"{self.public_url}/go/{attempt.launch_key}"
+
+    def qr(self, attempt: Attempt) -> str:
+        """The link inside the QR; its mark tells a scan from a tap."""
+        return f"{self.go(attempt)}?q"
+
+    def handoff(self, attempt: Attempt) -> str:
+        return f"{self.public_url}/handoff/{attempt.public_id}"
+
+    def status(self, attempt: Attempt) -> str:
+        return f"{self.public_url}/sessions/{attempt.public_id}"
+
+
+def view(attempt: Attempt, links: Links) -> dict[str, Any]:
+    """The members of `GET /sessions/<id>` and of each Server-Sent Event."""
+    return {
+        "id": attempt.public_id,
+        "state": state(attempt),
+        "reason": attempt.reason,
+        "product_id": attempt.product_id,
+        "category": attempt.category,
+        "launch_url": links.go(attempt),
+        "handoff_url": links.handoff(attempt),
+        "status_url": links.status(attempt),
+        "events_url": f"{links.status(attempt)}/events",
+        "expires_at": iso(attempt.expires_ms),
+    }

@@ -1,0 +1,139 @@
+"""What every request goes through: its id, its log line, its headers, its bounded body."""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import gevent
+from flask import Flask, Response, g, request
+from gevent.monkey import is_module_patched
+
+from proxy import metrics
+from proxy.errors import Problem
+from proxy.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+BODY_DEADLINE_S = 15.0
+KEY = re.compile(r"[A-Za-z0-9_.-]{20,}")
+
+# Pages load what is ours, and pictures from the merchant's own hosts. Nothing is inline.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
+    "connect-src 'self'; form-action 'self'{form_action}; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: with that a browser sends `Origin: null` from our own forms.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def install(app: Flask, settings: Settings, log: IO[str] = sys.stdout) -> None:
+    """Give each answer its id and headers, and write one line of JSON about it."""
+    policy = POLICY.format(form_action="")
+    secure = settings.public_url.startswith("https://")
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        g.request_id = token_hex(8)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-ID"] = g.request_id
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Content-Security-Policy", policy)
+        headers.setdefault("Cache-Control", "no-store")
+        if secure:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        _report(response, log)
+        return response
+
+
+def _report(response: Response, log: IO[str]) -> None:
+    seconds = time.perf_counter() - g.started
+    route = request.url_rule.rule if request.url_rule else "none"
+    code = getattr(g, "code", None)
+    metrics.REQUESTS.labels(request.method, route, response.status_code).inc()
+    metrics.DURATION.labels(route).observe(seconds)
+    if code:
+        metrics.PROBLEMS.labels(code).inc()
+    line = {
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "event": "request",
+        "request_id": g.request_id,
+        "method": request.method,
+        "path": mask(request.path),
+        "route": route,
+        "status": response.status_code,
+        "ms": round(seconds * 1000, 1),
+        **({"code": code} if code else {}),
+        **getattr(g, "log", {}),
+    }
+    log.write(json.dumps(line) + "\n")
+    log.flush()
+
+
+class Prefix:
+    """Takes the public URL's path off the front of each request's, where the proxy before us
+    passes it on."""
+
+    def __init__(self, app: "WSGIApplication", public_url: str) -> None:
+        self._app = app
+        self._prefix = urlsplit(public_url).path
+
+    def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if self._prefix and path.startswith(f"{self._prefix}/"):
+            environ["PATH_INFO"] = path[len(self._prefix) :]
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._prefix
+        return self._app(environ, start)
+
+
+def policy_with_form_targets(hosts: frozenset[str]) -> str:
+    """The pages' policy, with hosts that a form's answer may lead to."""
+    return POLICY.format(form_action="".join(f" https://{host}" for host in sorted(hosts)))
+
+
+def note(**fields: object) -> None:
+    """Further fields for this request's log line."""
+    g.log = getattr(g, "log", {}) | fields
+
+
+def mask(path: str) -> str:
+    """A path without its capability keys: of each the first four characters are left."""
+    return KEY.sub(lambda key: key[0][:4] + "…", path)[:200]
+
+
+def read_body(limit: int) -> bytes:
+    """The request's body of at most `limit` bytes, whatever Content-Length says.
+
+    :raises Problem: `payload_too_large`; `request_timeout` where it drips too slowly.
+    """
+    if (request.content_length or 0) > limit:
+        raise Problem("payload_too_large")
+    # gevent's timer ends a read that waits; without gevent (in a test client) nothing waits.
+    timer = gevent.Timeout(BODY_DEADLINE_S if is_module_patched("socket") else None)
+    try:
+        with timer:
+            body = request.stream.read(limit + 1)
+    except gevent.Timeout as fired:
+        if fired is not timer:
+            raise
+        raise Problem("request_timeout") from None
+    if len(body) > limit:
+        raise Problem("payload_too_large")
+    return body

@@ -1,0 +1,140 @@
+"""The walk of one shopper, over real HTTP: click, session, handoff, launch, callback, state."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.servers import DESKTOP, PHONE, Shop, Vendor, eventually, http, unique
+
+
+def states(answer: requests.Response) -> Iterator[str]:
+    """The states that a stream tells."""
+    for line in answer.iter_lines():
+        if line.startswith(b"data: "):
+            yield json.loads(line.removeprefix(b"data: "))["state"]
+
+
+def press(vendor: Vendor, product_id: str, state: str) -> None:
+    """End the try-on on the vendor's page, as a shopper does."""
+    session = vendor.sessions(product_id)[0]
+    vendor.http.post(session["launch_url"], data={"state": state}, allow_redirects=False)
+
+
+@pytest.mark.parametrize("ending", ["completed", "abandoned", "failed"])
+def test_a_desktop_follows_what_happens_on_the_phone(
+    shop: Shop, vendor: Vendor, ending: str
+) -> None:
+    product_id = unique()
+    session = shop.click(product_id, title="Trail Runner").json()
+    page = shop.http.get(session["handoff_url"], headers={"User-Agent": DESKTOP})
+    assert "Trail Runner" in page.text
+    with http().get(session["events_url"], stream=True, timeout=10) as stream:
+        following = states(stream)
+        assert next(following) == "waiting"
+        launched = shop.launch(session["launch_url"] + "?q")
+        assert launched.status_code == 302
+        assert launched.headers["Location"] == vendor.sessions(product_id)[0]["launch_url"]
+        assert next(following) == "opened"
+        press(vendor, product_id, ending)
+        assert [*following] == [ending]  # and the stream ends
+    assert shop.state(session) == ending
+
+
+def test_a_phone_is_sent_straight_to_the_vendors_page(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique()
+    session = shop.click(product_id).json()
+    page = shop.http.get(session["handoff_url"], headers={"User-Agent": PHONE})
+    assert session["launch_url"] in page.text
+    assert shop.launch(session["launch_url"]).is_redirect
+    assert shop.state(session) == "opened"
+
+
+def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
+    product_id = unique()
+    page = shop.http.get(f"{shop.url}/t/{product_id}?category=footwear")
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    answer = shop.http.post(
+        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
+    )
+    assert answer.status_code == 303
+    assert "/handoff/" in answer.headers["Location"]
+    assert shop.http.get(answer.headers["Location"]).status_code == 200
+
+
+def test_giving_up_is_final_unless_it_was_completed_after_all(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique()
+    session = shop.click(product_id).json()
+    cancelled = shop.http.post(session["status_url"] + "/cancel")
+    assert (cancelled.status_code, cancelled.json()["state"]) == (200, "cancelled")
+    assert shop.launch(session["launch_url"]).status_code == 410
+    vendor.call_back(product_id, state="completed")
+    assert shop.state(session) == "completed"
+    assert shop.http.post(session["status_url"] + "/cancel").json()["state"] == "completed"
+
+
+def test_a_session_that_runs_out_expires_live_and_offers_a_new_one(
+    shop: Shop, vendor: Vendor
+) -> None:
+    product_id = unique("sim-expires")
+    session = shop.click(product_id).json()
+    with http().get(session["events_url"], stream=True, timeout=15) as stream:
+        assert [*states(stream)] == ["waiting", "expired"]
+    ended = shop.launch(session["launch_url"])
+    assert ended.status_code == 410
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', ended.text))
+    assert fields["product_id"] == product_id
+
+
+@pytest.mark.parametrize(
+    ("scenario", "expected"),
+    [
+        ("sim-early-callback", "completed"),
+        ("sim-duplicate-callback", "completed"),
+        ("sim-reordered-callbacks", "completed"),
+        ("sim-unknown-state", "abandoned"),
+        ("sim-wrong-session", "opened"),
+        ("sim-malformed-callback", "opened"),
+        ("sim-no-callback", "opened"),
+    ],
+)
+def test_every_manner_of_calling_back_has_its_outcome(
+    shop: Shop, vendor: Vendor, scenario: str, expected: str
+) -> None:
+    product_id = unique(scenario)
+    session = shop.click(product_id).json()
+    shop.launch(session["launch_url"])
+    press(vendor, product_id, "completed")
+    if scenario != "sim-no-callback":
+        eventually(lambda: vendor.sessions(product_id)[0]["deliveries"])
+    eventually(lambda: shop.state(session) == expected)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "code"),
+    [
+        ("sim-400", 422, "not_available"),
+        ("sim-500", 502, "upstream_error"),
+        ("sim-bad-json", 502, "bad_upstream_reply"),
+        ("sim-redirect", 502, "bad_upstream_reply"),
+        ("sim-wrong-type", 502, "bad_upstream_reply"),
+        ("sim-huge", 502, "bad_upstream_reply"),
+        ("sim-bad-launch-host", 502, "bad_upstream_reply"),
+        ("sim-missing-field", 502, "bad_upstream_reply"),
+    ],
+)
+def test_each_failure_of_the_vendor_has_its_answer(
+    shop: Shop, scenario: str, status: int, code: str
+) -> None:
+    answer = shop.click(unique(scenario))
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == shop.origin
+
+
+def test_a_failure_that_passes_is_tried_again(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique("sim-500-once")
+    assert shop.click(product_id).status_code == 201
+    assert vendor.calls(product_id) == 2

@@ -1,0 +1,208 @@
+"""Real servers for tests: the vendor's simulator, and the app under gunicorn; both on loopback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+ROOT = Path(__file__).parent.parent
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
+)
+DESKTOP = (
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.1 Safari/605.1.15"
+)
+TOKEN = "canary-7f3d1c95e2-token"  # the simulator's; tests look for it in whatever comes out
+PASSWORD = "a-password-for-tests"
+METRICS_TOKEN = "a-metrics-token-for-tests"
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
+    """What `look` gives as soon as it is true; fails when that takes too long."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+def http() -> requests.Session:
+    """A client that takes nothing from the environment."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+class Vendor:
+    """The simulator, running."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.host = url.partition("//")[2]
+        self.http = http()
+
+    def sessions(self, product_id: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        answer = self.http.get(
+            f"{self.url}/console/sessions.json", params={"product_id": product_id}
+        )
+        return list(answer.json()["sessions"])
+
+    def calls(self, product_id: str) -> int:
+        """How often a session for a product was asked for."""
+        by_product = self.http.get(f"{self.url}/console/calls.json").json()["by_product"]
+        return int(by_product.get(product_id, {"calls": 0})["calls"])
+
+    def call_back(self, product_id: str, **what: str) -> list[dict[str, Any]]:
+        """Have the newest session of a product call back; the deliveries with their answers."""
+        session_id = self.sessions(product_id)[0]["id"]
+        answer = self.http.post(f"{self.url}/console/sessions/{session_id}/callback", json=what)
+        return list(answer.json()["deliveries"])
+
+    def outage(self, scenario: str) -> None:
+        """Every call gets a scenario, whatever the product; an empty one ends it."""
+        self.http.post(f"{self.url}/console/outage", json={"scenario": scenario})
+
+
+class Shop:
+    """The app, running under gunicorn."""
+
+    def __init__(self, folder: Path, vendor_url: str, port: int, **settings: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.origin = self.url
+        self.folder = folder
+        self.database = folder / "tryon.db"
+        self.log = folder / "log"
+        self.http = http()
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PORT": str(port),
+            "TRYON_API_TOKEN": TOKEN,
+            "TRYON_API_URL": f"{vendor_url}/v1",
+            "TRYON_PUBLIC_URL": self.url,
+            "TRYON_SECRET_KEY": "0123456789abcdef" * 3,
+            "TRYON_DATABASE": f"sqlite:///{self.database}",
+            "TRYON_LAUNCH_HOSTS": vendor_url.partition("//")[2] + ",launch.tryon-api.com",
+            "TRYON_CATEGORIES": "footwear,eyewear",
+            "TRYON_CLIENT_RATE": "100000/minute",
+            "TRYON_DASHBOARD_PASSWORD": PASSWORD,
+            "TRYON_METRICS_TOKEN": METRICS_TOKEN,
+            "TRYON_WORKERS": "2",
+        } | settings
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"],
+                cwd=ROOT,
+                env=self.environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        eventually(self._is_up, 30)
+
+    def _is_up(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return http().get(f"{self.url}/healthz", timeout=1).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL to the master and every worker at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """`tryon …` with this shop's settings."""
+        return subprocess.run(
+            [sys.executable, "-c", "from app import cli; cli()", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def click(self, product_id: str, **body: Any) -> requests.Response:
+        """Press the button: POST /sessions from the shop's own origin, as a desktop would."""
+        return self.http.post(
+            f"{self.url}/sessions",
+            json={"product_id": product_id, "category": "footwear"} | body,
+            headers={"Origin": self.origin, "User-Agent": DESKTOP},
+        )
+
+    def launch(self, url: str) -> requests.Response:
+        """Open a link as a phone, without following where it leads."""
+        return self.http.get(url, headers={"User-Agent": PHONE}, allow_redirects=False)
+
+    def state(self, session: dict[str, Any]) -> str:
+        return str(self.http.get(session["status_url"]).json()["state"])
+
+    def logged(self) -> str:
+        return self.log.read_text()
+
+
+@contextmanager
+def running_vendor() -> Iterator[Vendor]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--port", "0", "--token", TOKEN],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield Vendor(process.stdout.readline().split()[-1])
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+@contextmanager
+def running_shop(folder: Path, vendor: Vendor, **settings: str) -> Iterator[Shop]:
+    shop = Shop(folder, vendor.url, free_port(), **settings)
+    try:
+        shop.start()
+        yield shop
+    finally:
+        if shop.process.poll() is None:
+            shop.stop()
+
+
+def unique(name: str = "sku") -> str:
+    """A product id that no other test uses; a scenario's name may come first."""
+    return f"{name}-{uuid.uuid4().hex[:10]}"

@@ -245,10 +245,10 @@ class UpstreamClient:
         running.status = None
         reply = self._send(running)
         running.status = reply.status
+        if reply.status in SUCCESS:
+            return self._session(reply)
         reason = vendor_reason(reply.content) if reply.content else ""
         match reply.status:
-            case status if status in SUCCESS:
-                return self._session(reply)
             case 400:
                 raise _Failed("not_available", reason)
             case 401:

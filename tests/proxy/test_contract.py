@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -363,6 +363,7 @@ def test_everything_else_is_kept() -> None:
     assert callback(shoe={"size": [41.5, "EU"]}).extra == {"shoe": {"size": [41.5, "EU"]}}
 
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -373,11 +374,13 @@ NAMES = st.sampled_from(
 )
 
 
+@unhurried
 @given(st.dictionaries(NAMES, JSON | st.sampled_from(["done", "tsn_1"])))
 def test_any_object_is_a_completion_or_unreadable(members: dict[str, object]) -> None:
     settled(json.dumps(members).encode())
 
 
+@unhurried
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_a_completion_or_unreadable(body: bytes) -> None:
     settled(body)

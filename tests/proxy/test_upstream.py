@@ -279,6 +279,7 @@ def test_a_second_429_is_not_answered_with_a_third_try_while_others_are_held(
 
     monkeypatch.setattr(time, "sleep", sleep)
     assert (failure(client).code, len(vendor.calls)) == ("busy", 1)
+    assert len(world.slept) == 1
 
 
 def test_a_401_pauses_all_workers_and_a_success_ends_it(
@@ -316,8 +317,19 @@ def test_a_probe_of_the_breaker_gets_one_try(world: World, vendor: responses.Req
         world.gate.failed()
     vendor.post(URL, status=500)
     assert failure(world.client()).call.tries == 1
+    assert world.slept == []
     raised = failure(world.client())
     assert (raised.code, raised.retry_after, raised.call.tries) == ("unavailable", 1, 0)
+
+
+def test_a_refused_product_shows_that_the_vendor_is_back(
+    world: World, vendor: responses.RequestsMock
+) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        world.gate.failed()
+    vendor.post(URL, status=400)
+    assert failure(world.client()).code == "not_available"
+    assert world.gate.state()["breaker"] == "closed"
 
 
 @pytest.mark.parametrize("status", [400, 429, 404, 302])
@@ -385,7 +397,7 @@ class Wire:
         self.script, self.greeting = script, greeting
         self.requests: list[bytes] = []
         self.connections = 0
-        self.done = threading.Event()
+        self.ended = threading.Semaphore(0)  # one for each connection that is over
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -406,6 +418,7 @@ class Wire:
             while self.script and (request := self._read(connection)):
                 self.requests.append(request)
                 self.script(connection)
+        self.ended.release()
 
     def _read(self, connection: socket.socket) -> bytes:
         got = b""
@@ -421,7 +434,6 @@ class Wire:
         return head + b"\r\n\r\n" + body
 
     def close(self) -> None:
-        self.done.set()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._open:
@@ -446,7 +458,8 @@ def say(*parts: bytes, close: bool = True) -> Script:
         for part in parts:
             connection.sendall(part)
         if close:
-            connection.shutdown(socket.SHUT_RDWR)
+            connection.shutdown(socket.SHUT_WR)
+            connection.close()
 
     return script
 
@@ -558,6 +571,7 @@ def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(
     client = world.client(f"http://{server.host}/v1")
     for _ in range(3):
         assert client.create_session(REQUEST)[1].tries == 1
+        assert server.ended.acquire(timeout=5)
     assert (len(server.requests), server.connections) == (3, 3)
 
 
@@ -665,7 +679,7 @@ def test_the_deadline_holds_under_gevent(wire: Callable[..., Wire], blackhole: s
     found = under_gevent(*((url, "sku-1", DEADLINE, 1) for url, _ in cases.values()))
     for (name, (_, code)), call in zip(cases.items(), found, strict=True):
         assert (name, call["code"]) == (name, code)
-        assert DEADLINE - 0.05 < call["seconds"] < DEADLINE + 0.4, (name, call)
+        assert DEADLINE - 0.05 < call["seconds"] < DEADLINE + 1, (name, call)
 
 
 def test_a_replaced_connection_and_a_reset_are_told_apart_under_gevent(
@@ -694,13 +708,13 @@ def test_the_deadline_holds_without_gevent(
     server = wire(script, greeting)
     call = failure(world.client(f"{scheme}://{server.host}/v1", deadline=DEADLINE)).call
     assert call.code == code
-    assert call.duration_ms < (DEADLINE + 0.4) * 1000
+    assert call.duration_ms < (DEADLINE + 1) * 1000
 
 
 def test_an_unreachable_vendor_takes_no_longer_without_gevent(world: World, blackhole: str) -> None:
     call = failure(world.client(f"http://{blackhole}/v1", deadline=DEADLINE)).call
     assert (call.code, call.tries) == ("upstream_error", 1)
-    assert call.duration_ms < (DEADLINE + 0.4) * 1000
+    assert call.duration_ms < (DEADLINE + 1) * 1000
 
 
 # --- The probe ------------------------------------------------------------------------------------
@@ -814,7 +828,7 @@ def test_every_answer_of_the_simulator_becomes_what_the_table_says(simulator: st
         name: (call["code"], call["status"]) for name, call in zip(SIMULATED, found, strict=True)
     }
     assert became == SIMULATED
-    assert all(call["seconds"] < 3.5 for call in found)
+    assert all(call["seconds"] < 5 for call in found)
 
 
 def test_a_call_is_recorded_as_it_was(world: World, vendor: responses.RequestsMock) -> None:

@@ -21,7 +21,7 @@ FUTURES = 500
 # What is known before any day is seen, as precisions: weekdays are within a factor e of the mean,
 # trends within 1 % a day. It keeps a weekday that is always zero, and a small shop's trend, finite.
 PRIOR = [*[1.0] * 7, 0.01**-2]
-FAR = 3.0  # a day further off than this, in standard deviations, pulls the fit no harder
+FAR = 2.5  # a day further off than this, in standard deviations, pulls the fit no harder
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ from proxy.contract import (
     vendor_reason,
 )
 from proxy.errors import Problem
-from proxy.gate import TOKEN_PAUSE_MS, Gate, epoch_ms
+from proxy.gate import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Gate, epoch_ms
 
 LARGEST_REPLY = 256 * 1024
 LONGEST_DETAIL = 500
@@ -191,8 +191,9 @@ class UpstreamClient:
             session = self._retrying(self._try, running)
         except _Failed as failed:
             call = self._call(running, failed.code, failed.detail)
-            wait_s = math.ceil(failed.wait_s) if failed.code in ("busy", "unavailable") else None
-            raise UpstreamFailure(call, wait_s) from None
+            wait_s = math.ceil(min(max(failed.wait_s, 1), LONGEST_HOLD_S))
+            asks = failed.code in ("busy", "unavailable")
+            raise UpstreamFailure(call, wait_s if asks else None) from None
         except Problem as closed:
             call = self._call(running, closed.code, "held back by the gate, not sent")
             raise UpstreamFailure(call, closed.retry_after) from None
@@ -357,7 +358,7 @@ class UpstreamClient:
 
 def _content(response: Response, ends: float) -> bytes:
     """The body as it was sent, no more than one byte over LARGEST_REPLY of it."""
-    content = b""
+    content = bytearray()
     while len(content) <= LARGEST_REPLY:
         part = response.raw.read1(LARGEST_REPLY + 1 - len(content), decode_content=False)
         if not part:
@@ -365,7 +366,7 @@ def _content(response: Response, ends: float) -> bytes:
         content += part
         if time.monotonic() > ends:
             raise TimeoutError("the deadline passed while the reply dripped")
-    return content
+    return bytes(content)
 
 
 def _flaw(reply: Reply) -> str:

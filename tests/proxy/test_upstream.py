@@ -247,6 +247,7 @@ def test_a_429_is_tried_again_when_its_retry_after_fits(
         ("8", 8),
         ("3600", 3600),
         (retry_after(3600), 3600),
+        ("999999999", 3600),
         ("soon", 5),
         ("-1", 5),
         ("1.5", 5),

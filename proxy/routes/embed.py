@@ -1,0 +1,98 @@
+"""What a merchant embeds: the button's script, its types, the page that explains them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
+
+from proxy import i18n
+from proxy.errors import Problem
+from proxy.services import Services
+from proxy.settings import Settings
+
+BUTTON = "try-on-button.js"
+# The file's name on the floating address, beside its name under `static/`.
+FLOATING = (BUTTON, "try-on-button.d.ts", "custom-elements.json", "theme.css")
+
+
+def spoken_here(settings: Settings) -> i18n.Translator:
+    """The language of this request: `?lang=`, else the browser's, else the shop's."""
+    return i18n.Translator(
+        i18n.negotiate(
+            request.args.get("lang"),
+            accept_language=request.headers.get("Accept-Language"),
+            default=settings.locale,
+        )
+    )
+
+
+def install(app: Flask, services: Services) -> None:
+    """Give every template `asset`, `integrity`, `url`, `merchant` and `t`.
+
+    A route that knows the session's own language passes its own `t`, which wins.
+    """
+    settings = services.settings
+    app.jinja_env.globals.update(
+        asset=services.static.url,
+        integrity=services.static.integrity,
+        url=lambda path: f"{settings.public_url}{path}",
+        merchant={"name": settings.merchant_name, "logo_url": settings.logo_url},
+    )
+
+    @app.context_processor
+    def language() -> dict[str, Any]:
+        return {"t": spoken_here(settings)}
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("embed", __name__)
+    static = services.static
+    settings = services.settings
+
+    def floating(name: str) -> Callable[[], Response]:
+        return lambda: static.floating(name, request)
+
+    for name in FLOATING:
+        routes.add_url_rule(f"/{name}", name.replace(".", "_"), floating(name))
+
+    @routes.get("/static/<path:hashed_name>")
+    def immutable(hashed_name: str) -> Response:
+        return static.immutable(hashed_name, request) or abort(404)
+
+    @routes.get("/embed")
+    def embed() -> Response:
+        page = render_template(
+            "embed.html",
+            origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.public_url)),
+            product_id=re.sub(r"[^\w.-]", "", request.args.get("product", "")) or "sku-12345",
+            category=settings.categories[0],
+        )
+        return _kept(page, 300)
+
+    @routes.get("/t/<path:product_id>")
+    def product(product_id: str) -> Response:
+        """The page behind the button's link. A GET creates nothing: the form does."""
+        known = services.catalog.get(product_id)
+        if known is None and len(services.catalog):
+            raise Problem("not_found")
+        page = render_template(
+            "product.html",
+            product_id=product_id,
+            category=known.category
+            if known
+            else request.args.get("category", settings.categories[0]),
+            title=known.title if known else None,
+            image_url=known.image_url if known else None,
+        )
+        return _kept(page, 60)
+
+    return routes
+
+
+def _kept(page: str, seconds: int) -> Response:
+    response = make_response(page)
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    response.headers["Vary"] = "Accept-Language"
+    return response

@@ -5,7 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from proxy import failures, services, web
 from proxy.cli import cli
-from proxy.routes import callbacks, embed, handoff, ops, sessions
+from proxy.routes import callbacks, demo, embed, handoff, ops, sessions
 from proxy.settings import Settings, load
 
 __all__ = ["cli", "create_app"]
@@ -18,11 +18,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     :raises StorageUnavailable: the database cannot be opened.
     """
     settings = settings or load()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.extensions["tryon"] = built = services.build(settings)
 
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.wsgi_app = web.Prefix(app.wsgi_app, settings.public_url)  # type: ignore[method-assign]
+    app.wsgi_app = web.Prefix(app.wsgi_app, settings.public_url)  # type: ignore[method-assign, assignment]
     web.install(app, settings)
     failures.install(app)
     embed.install(app, built)
@@ -32,4 +32,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(callbacks.blueprint(built))
     app.register_blueprint(embed.blueprint(built))
     app.register_blueprint(ops.blueprint(built))
+    if settings.demo:
+        app.register_blueprint(demo.blueprint(built))
     return app

@@ -5,9 +5,13 @@ import sys
 from pathlib import Path
 
 import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from proxy import settings as settings_module
 from proxy.demo import demo
+from proxy.doctor import checks
 from proxy.settings import Settings, SettingsError
 from simulator.__main__ import simulate
 
@@ -42,3 +46,31 @@ def serve() -> None:
     arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
     os.chdir(HERE)
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606
+
+
+@cli.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Check every setting and all that the app needs; say how to mend what is wrong.
+
+    Exits with 1 where something has to be mended. No session is spent.
+    """
+    console = Console()
+    table = Table("Setting", "Value", "From", "What it is")
+    for row in settings_module.table():
+        table.add_row(*row)
+    console.print(table)
+    try:
+        settings = settings_module.load()
+    except SettingsError as error:
+        for problem in error.problems:
+            console.print(f"[red]✗[/] {escape(problem)}")
+        context.exit(1)
+    failed = False
+    for check in checks(settings):
+        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]![/]"}[check.ok]
+        console.print(f"{mark} {escape(check.name)}: {escape(check.found)}")
+        if check.mend:
+            console.print(f"  {escape(check.mend)}")
+        failed = failed or check.ok is False
+    context.exit(int(failed))

@@ -199,8 +199,9 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
 
 # --- The completion callback ----------------------------------------------------------------------
 
-# How an attempt ends, by the state's word. `progress` ends nothing. A merchant extends this with
-# `OUTCOMES | {...}`: lower case, underscores for spaces and hyphens. Other words are `other`.
+# How an attempt ends, by the state's word; `opened` and `progress` end nothing. Words are in lower
+# case, with underscores for spaces and hyphens. A word that is not here is `other`, until the
+# merchant maps it.
 OUTCOMES: Mapping[str, str] = MappingProxyType(
     {
         word: outcome
@@ -210,7 +211,8 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
             "failed": "fail failed failure error errored",
             "cancelled": "cancel cancelled canceled",
             "expired": "expired timeout timed_out",
-            "progress": "created ready opened launched started in_progress",
+            "opened": "opened launched started in_progress",
+            "progress": "created ready",
         }.items()
         for word in words.split()
     }

@@ -6,13 +6,12 @@ from pathlib import Path
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
 
-from proxy import catalog, sweep
+from proxy import catalog, sweep, theme
 from proxy.capability import CallbackKeys
 from proxy.catalog import Catalog
 from proxy.gate import Gate
 from proxy.limits import Limits
 from proxy.live import Live
-from proxy.routes.embed import static_files
 from proxy.sessions import Sessions
 from proxy.settings import Settings
 from proxy.static_files import StaticFiles
@@ -85,7 +84,9 @@ def build(settings: Settings) -> Services:
     return Services(
         settings=settings,
         catalog=products,
-        static=static_files(settings),
+        static=StaticFiles(
+            settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
+        ),
         links=Links(settings.public_url),
         keys=keys,
         store=store,

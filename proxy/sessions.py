@@ -143,14 +143,14 @@ class Sessions:
             if failure.code not in MAY_EXIST:
                 self._limits.refund(spent)
             with suppress(StorageUnavailable):  # the shopper's answer is the same
-                self._record(click, _rec(failure.call), _create_failed(attempt_id, failure.code))
+                self._record(click, failure.call, _create_failed(attempt_id, failure.code))
             raise
         try:
-            return self._record(click, _rec(call), _created(attempt_id, session))
+            return self._record(click, call, _created(attempt_id, session))
         except Conflict:
             # The vendor gave a session that another attempt has: it must not be shown to two.
             code = "bad_upstream_reply"
-            self._record(click, _rec(call)._replace(error=code), _create_failed(attempt_id, code))
+            self._record(click, call._replace(error=code), _create_failed(attempt_id, code))
             raise Problem(code) from None
 
     def _request(self, click: Click, attempt_id: str) -> SessionRequest:
@@ -171,10 +171,6 @@ class Sessions:
         attempt = self._writer.submit(entry).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
-
-
-def _rec(c):
-    return UpstreamCall(c.at_ms, c.operation, c.status, c.code, c.duration_ms, c.tries, "", c.detail)
 
 
 def _click(click: Click, attempt_id: str) -> Event:

@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, RemoteDisconnected
@@ -45,6 +44,7 @@ from proxy.contract import (
 )
 from proxy.errors import Problem
 from proxy.gate import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Gate, epoch_ms
+from storage.events import UpstreamCall
 
 LARGEST_REPLY = 256 * 1024
 LONGEST_DETAIL = 500
@@ -56,26 +56,11 @@ TIMEOUTS = (gevent.Timeout, TimeoutError, ReadTimeoutError)
 FAILURES = (RequestException, HTTPError, HTTPException, OSError)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A call as the merchant's records keep it. `code` is a problem's, or None where it went well;
-    `status` the vendor's last, or None without one; `tries` 0 where the gate let nothing through;
-    `detail` the vendor's reason or ours, 500 characters at most, the token masked."""
-
-    operation: str
-    status: int | None
-    code: str | None
-    duration_ms: int
-    tries: int
-    at_ms: int
-    detail: str = ""
-
-
 class UpstreamFailure(Problem):
     """No session. A Problem for the shopper, and `call` for the records."""
 
-    def __init__(self, call: Call, retry_after: int | None = None) -> None:
-        super().__init__(call.code or "internal", retry_after=retry_after)
+    def __init__(self, call: UpstreamCall, retry_after: int | None = None) -> None:
+        super().__init__(call.error or "internal", retry_after=retry_after)
         self.call = call
 
 
@@ -183,7 +168,7 @@ class UpstreamClient:
             reraise=True,
         )
 
-    def create_session(self, request: SessionRequest) -> tuple[Session, Call]:
+    def create_session(self, request: SessionRequest) -> tuple[Session, UpstreamCall]:
         """`POST /v1/sessions`. Raises UpstreamFailure; DESIGN's table says when with which code."""
         running = _Running(request.body(), self._deadline)
         try:
@@ -199,12 +184,12 @@ class UpstreamClient:
             raise UpstreamFailure(call, closed.retry_after) from None
         return session, self._call(running, None, "")
 
-    def _call(self, running: _Running, code: str | None, detail: str) -> Call:
+    def _call(self, running: _Running, code: str | None, detail: str) -> UpstreamCall:
         masked = detail.replace(self._token.get_secret_value(), "[token]")
-        return Call(
+        return UpstreamCall(
             operation="create_session",
             status=running.status,
-            code=code,
+            error=code,
             duration_ms=round((time.monotonic() - running.started) * 1000),
             tries=running.tries,
             at_ms=running.at_ms,

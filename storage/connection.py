@@ -4,6 +4,7 @@ The driver is whatever sqlite-utils picked: pysqlite3 where it is installed, sin
 3.51.2 has the WAL-reset bug (with several connections a checkpoint can lose committed rows).
 """
 
+import time
 from pathlib import Path
 
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
@@ -12,6 +13,7 @@ Connection = sqlite3.Connection
 Error = sqlite3.Error
 IntegrityError = sqlite3.IntegrityError
 
+VERSION: str = sqlite3.sqlite_version
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
@@ -25,7 +27,20 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
         str(path), isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.execute(f"PRAGMA busy_timeout = {busy_ms:d}")
-    connection.execute(f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}")
+    _set_journal(connection, time.monotonic() + busy_ms / 1000)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _set_journal(connection: Connection, until: float) -> None:
+    """Alone of all statements this one does not wait for a lock, so that workers which open a new
+    file at the same moment would fail."""
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}")
+            return
+        except Error as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.01)

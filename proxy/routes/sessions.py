@@ -196,7 +196,8 @@ def _stream(services: Services, attempt: Attempt) -> Iterator[str]:
             tag = etag(attempt)
             if tag != sent:
                 sent = tag
-                yield f"event: state\nid: {tag}\ndata: {json.dumps(view(attempt, links), separators=COMPACT)}\n\n"
+                data = json.dumps(view(attempt, links), separators=COMPACT)
+                yield f"event: state\nid: {tag}\ndata: {data}\n\n"
             if state(attempt) in TERMINAL or services.live.closed:
                 return
             if not changed.wait(HEARTBEAT_S):

@@ -58,7 +58,7 @@ def outcome(folder: Path, api_url: str, product_id: str, deadline: float, calls:
             call = failure.call
         seconds = time.monotonic() - started
         gevent.sleep(0.1)
-    found = {name: getattr(call, name) for name in ("status", "code", "tries", "detail")}
+    found = {name: getattr(call, name) for name in ("status", "error", "tries", "detail")}
     return found | {"seconds": seconds}
 
 

@@ -281,7 +281,7 @@ def test_the_more_exact_spelling_wins_and_the_other_is_kept() -> None:
         *OUTCOMES.items(),
         ("COMPLETED", "completed"),
         ("Timed-Out", "expired"),
-        (" in progress ", "progress"),
+        (" in progress ", "opened"),
         ("shopper_won_the_lottery", "other"),
     ],
 )

@@ -25,7 +25,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from proxy.contract import SessionRequest
 from proxy.errors import Problem
 from proxy.gate import FAILURES_TO_OPEN, Gate
-from proxy.upstream import Call, UpstreamClient, UpstreamFailure
+from proxy.upstream import UpstreamClient, UpstreamFailure
+from storage.events import UpstreamCall
 from storage.counters import Counters
 
 TOKEN = "canary-token"
@@ -98,7 +99,7 @@ def failure(client: UpstreamClient, request: SessionRequest = REQUEST) -> Upstre
         client.create_session(request)
     raised = caught.value
     assert isinstance(raised, Problem)
-    assert raised.call.code == raised.code
+    assert raised.call.error == raised.code
     printed = [*traceback.format_exception(raised), repr(raised), str(raised), repr(raised.call)]
     assert TOKEN not in "".join([*printed, json.dumps(raised.body()), repr(client)])
     return raised
@@ -117,7 +118,7 @@ def test_it_sends_what_the_page_documents(world: World, vendor: responses.Reques
     body = b"".join(sent.body)
     assert json.loads(body) == REQUEST.model_dump(exclude={"assets"})
     assert sent.headers["Content-Length"] == str(len(body))
-    assert (call.operation, call.status, call.code, call.tries) == ("create_session", 200, None, 1)
+    assert (call.operation, call.status, call.error, call.tries) == ("create_session", 200, None, 1)
     assert call.detail == ""
     assert TOKEN not in repr((session, call))
 
@@ -188,7 +189,7 @@ def test_a_5xx_is_tried_again_with_backoff(
         vendor.post(URL, status=500)
     vendor.post(URL, json=SESSION)
     _, call = world.client().create_session(REQUEST)
-    assert (call.status, call.code, call.tries) == (200, None, failures + 1)
+    assert (call.status, call.error, call.tries) == (200, None, failures + 1)
     assert len(world.slept) == failures
     assert all(0 <= slept <= window for slept, window in zip(world.slept, (0.5, 1), strict=False))
 
@@ -529,7 +530,7 @@ def test_what_may_have_reached_the_vendor_is_sent_once(
     server = wire(script)
     client = world.client(f"http://{server.host}/v1")
     call = client.create_session(REQUEST)[1] if code is None else failure(client).call
-    assert (call.code, call.status, call.tries) == (code, status, 1)
+    assert (call.error, call.status, call.tries) == (code, status, 1)
     assert len(server.requests) == 1
     if code == "upstream_timeout":
         assert "outcome unknown" in call.detail
@@ -539,7 +540,7 @@ def test_a_refused_connection_is_tried_again(world: World, no_waits: None) -> No
     with socket.create_server(("127.0.0.1", 0)) as closed:
         host = closed.getsockname()[1]
     call = failure(world.client(f"http://127.0.0.1:{host}/v1")).call
-    assert (call.code, call.status, call.tries) == ("upstream_error", None, 3)
+    assert (call.error, call.status, call.tries) == ("upstream_error", None, 3)
     assert "Connection refused" in call.detail
 
 
@@ -551,7 +552,7 @@ def test_a_failed_handshake_is_tried_again_as_nothing_was_sent(
 ) -> None:
     server = wire(None, greeting)
     call = failure(world.client(f"https://{server.host}/v1")).call
-    assert (call.code, call.status, call.tries) == ("upstream_error", None, 3)
+    assert (call.error, call.status, call.tries) == ("upstream_error", None, 3)
     assert (server.connections, server.requests) == (3, [])
     assert call.detail.startswith("not sent: ")
 
@@ -604,7 +605,7 @@ def test_a_compression_bomb_is_not_inflated(world: World, wire: Callable[..., Wi
     bomb = gzip.compress(b'{"id": "' + b"x" * 5_000_000 + b'"}')
     head = HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb)
     call = failure(world.client(f"http://{wire(say(head + bomb)).host}/v1")).call
-    assert (call.code, call.status) == ("bad_upstream_reply", 200)
+    assert (call.error, call.status) == ("bad_upstream_reply", 200)
     assert "compressed" in call.detail
 
 
@@ -619,7 +620,7 @@ def test_a_huge_reply_is_left_unread(world: World, wire: Callable[..., Wire]) ->
             sent += 65536
 
     call = failure(world.client(f"http://{wire(flood).host}/v1")).call
-    assert (call.code, call.status) == ("bad_upstream_reply", 200)
+    assert (call.error, call.status) == ("bad_upstream_reply", 200)
     assert "more than 262144 bytes" in call.detail
     assert sent < 10_000_000  # what the two sockets' buffers took; the flood has 52 MB
 
@@ -679,7 +680,7 @@ def test_the_deadline_holds_under_gevent(wire: Callable[..., Wire], blackhole: s
     cases["no name"] = ("http://slow-dns.invalid/v1", "upstream_error")
     found = under_gevent(*((url, "sku-1", DEADLINE, 1) for url, _ in cases.values()))
     for (name, (_, code)), call in zip(cases.items(), found, strict=True):
-        assert (name, call["code"]) == (name, code)
+        assert (name, call["error"]) == (name, code)
         assert DEADLINE - 0.05 < call["seconds"] < DEADLINE + 1, (name, call)
 
 
@@ -692,7 +693,7 @@ def test_a_replaced_connection_and_a_reset_are_told_apart_under_gevent(
         (f"http://{keeping.host}/v1", "sku-1", 5, 3),
         (f"http://{resetting.host}/v1", "sku-1", 5, 1),
     )
-    assert [(call["code"], call["tries"]) for call in found] == [
+    assert [(call["error"], call["tries"]) for call in found] == [
         (None, 1),
         (None, 1),
         ("upstream_timeout", 1),
@@ -708,13 +709,13 @@ def test_the_deadline_holds_without_gevent(
     script, greeting, scheme, code = SLOW[name]
     server = wire(script, greeting)
     call = failure(world.client(f"{scheme}://{server.host}/v1", deadline=DEADLINE)).call
-    assert call.code == code
+    assert call.error == code
     assert call.duration_ms < (DEADLINE + 1) * 1000
 
 
 def test_an_unreachable_vendor_takes_no_longer_without_gevent(world: World, blackhole: str) -> None:
     call = failure(world.client(f"http://{blackhole}/v1", deadline=DEADLINE)).call
-    assert (call.code, call.tries) == ("upstream_error", 1)
+    assert (call.error, call.tries) == ("upstream_error", 1)
     assert call.duration_ms < (DEADLINE + 1) * 1000
 
 
@@ -826,7 +827,7 @@ def simulator() -> Iterator[str]:
 def test_every_answer_of_the_simulator_becomes_what_the_table_says(simulator: str) -> None:
     found = under_gevent(*((f"{simulator}/v1", name, 3.0, 1) for name in SIMULATED))
     became = {
-        name: (call["code"], call["status"]) for name, call in zip(SIMULATED, found, strict=True)
+        name: (call["error"], call["status"]) for name, call in zip(SIMULATED, found, strict=True)
     }
     assert became == SIMULATED
     assert all(call["seconds"] < 5 for call in found)
@@ -836,6 +837,6 @@ def test_a_call_is_recorded_as_it_was(world: World, vendor: responses.RequestsMo
     vendor.post(URL, status=500)
     before = time.time_ns() // 1_000_000
     call = failure(world.client()).call
-    assert isinstance(call, Call)
+    assert isinstance(call, UpstreamCall)
     assert before <= call.at_ms <= time.time_ns() // 1_000_000
     assert 0 <= call.duration_ms < 1_000

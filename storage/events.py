@@ -67,12 +67,13 @@ class Receipt(NamedTuple):
     received_ms: int
     headers: Mapping[str, str]
     body: bytes
-    verdict: str  # accepted, duplicate, mismatch, too_old, unreadable, unsigned
+    # accepted, duplicate, mismatch, too_old, too_many, erased, unreadable, unsigned
+    verdict: str
     reason: str = ""
 
 
 class UpstreamCall(NamedTuple):
-    """One call to the vendor, all its tries together."""
+    """One call to the vendor, all its tries together; `tries` 0: it was held back, not sent."""
 
     at_ms: int
     operation: str
@@ -80,7 +81,7 @@ class UpstreamCall(NamedTuple):
     error: str | None  # problem code; None: it worked
     duration_ms: int
     tries: int
-    attempt_id: str
+    attempt_id: str = ""
     detail: str = ""  # the vendor's reason, for the merchant alone
 
 

@@ -3,6 +3,9 @@
 `fold` gives the same attempt for the same set of events in any order. That holds because every
 field is either set by one event alone, a minimum, or a maximum of the endings' order. An event is
 folded once only: its unique key sees to that before `fold` is called.
+
+An event may say that it `supersedes` another (a callback's word that was mapped anew): the other is
+then left out, which only `fold_all` can do, since a maximum cannot be taken back.
 """
 
 import json
@@ -84,14 +87,34 @@ def local_day(at_ms: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(at_ms / 1000, zone).date().isoformat()
 
 
+def midnight_ms(day: str, zone: ZoneInfo) -> int:
+    """The first moment of a local day; `local_day(at) < day` just when `at` is before it."""
+    return int(datetime.fromisoformat(day).replace(tzinfo=zone).timestamp() * 1000)
+
+
 def new_attempt(attempt_id: str, zone: ZoneInfo) -> Attempt:
     first_ms = attempt_ms(attempt_id)
     return Attempt(attempt_id, first_ms, local_day(first_ms, zone))
 
 
 def fold(attempt: Attempt, event: Event) -> Attempt:
-    """The attempt with one more event."""
-    return FOLDS[event.name](attempt, event)
+    """The attempt with one more event. One that says nothing of it, an error, leaves it alone."""
+    return FOLDS.get(event.name, _nothing)(attempt, event)
+
+
+def fold_all(attempt_id: str, events: Iterable[Event], zone: ZoneInfo) -> Attempt:
+    """An attempt from all its events."""
+    events = list(events)
+    superseded = {event.props.get("supersedes") for event in events}
+    attempt = new_attempt(attempt_id, zone)
+    for event in events:
+        if event.key not in superseded:
+            attempt = fold(attempt, event)
+    return attempt
+
+
+def _nothing(attempt: Attempt, _: Event) -> Attempt:
+    return attempt
 
 
 def _click(attempt: Attempt, event: Event) -> Attempt:
@@ -194,8 +217,8 @@ def _apply(attempt: Attempt, note: Note) -> Attempt:
         return attempt
     if what == "opened":
         return attempt._replace(opened_ms=min(attempt.opened_ms or at_ms, at_ms))
-    if what == "create_failed" and attempt.created_ms is not None:
-        return attempt
+    if what not in RANK or (what == "create_failed" and attempt.created_ms is not None):
+        return attempt  # progress, say, which is no ending
     # The stronger ending; of two alike the earlier one, so that a duplicate changes nothing.
     standing = (RANK[attempt.outcome], -(attempt.ended_ms or 0), attempt.reason or "")
     if (RANK[what], -at_ms, reason or "") <= standing:

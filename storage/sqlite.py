@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlite_utils import Database
 
 from storage.batch import SELECT_ATTEMPT, Batch
-from storage.connection import Error, IntegrityError, connect
+from storage.connection import Connection, Error, IntegrityError, connect
 from storage.events import Entry
 from storage.funnel import Attempt
 from storage.migrations import migrations
@@ -31,42 +31,73 @@ class SQLiteStore:
     def __init__(self, path: Path, zone: ZoneInfo) -> None:
         self.path = path
         self.zone = zone
+        self._opened = ExitStack()
         try:
             self._locks = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._writer = connect(path)
+            self._opened.callback(os.close, self._locks)
+            self._writer = self._opened.enter_context(closing(connect(path)))
             with self._turn():
                 migrations.apply(Database(self._writer))
-            self._reader = connect(path)
+            self._reader = self._opened.enter_context(closing(connect(path)))
             self._reader.execute("PRAGMA query_only = ON")
         except (Error, OSError) as error:
+            self._opened.close()
             raise StorageUnavailable(f"{path}: {error}") from error
         self._reading = threading.Lock()
         self._version = -1
 
-    def commit(self, entries: Sequence[Entry]) -> list[Committed | Conflict]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
+        results: list[Committed | Exception] = []
         try:
-            with self._transaction() as batch:
-                return [batch.add(entry) for entry in entries]
-        except IntegrityError as error:
+            with self.transaction() as db:
+                batch = Batch(db, self.zone)
+                results.extend(map(batch.add, entries))
+                batch.flush()
+        except StorageUnavailable:
+            raise
+        except Exception as error:
             # One entry spoils the transaction of all: give each its own.
-            if len(entries) == 1:
-                return [Conflict(str(error))]
-            return [result for entry in entries for result in self.commit([entry])]
+            if len(entries) > 1:
+                return [self._alone(entry) for entry in entries]
+            return [Conflict(str(error)) if isinstance(error, IntegrityError) else error]
+        return results
+
+    def _alone(self, entry: Entry) -> Committed | Exception:
+        try:
+            return self.commit([entry])[0]
+        except StorageUnavailable as error:
+            return error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The writing connection, in a transaction that holds all others off."""
+        try:
+            with self._turn():
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+        except IntegrityError:
+            raise
         except (Error, OSError) as error:
             raise StorageUnavailable(str(error)) from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[Batch]:
-        with self._turn():
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                batch = Batch(self._writer, self.zone)
-                yield batch
-                batch.flush()
-                self._writer.execute("COMMIT")
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection of its own that sees one state of the store, however long it reads.
+
+        Meanwhile the write-ahead log can only grow; writers are not held off.
+        """
+        try:
+            with closing(connect(self.path)) as db:
+                db.execute("BEGIN")
+                db.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
+                yield db
+        except (Error, OSError) as error:
+            raise StorageUnavailable(str(error)) from error
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -144,6 +175,4 @@ class SQLiteStore:
         return int(self.read(CREATED_SINCE, day)[0][0])
 
     def close(self) -> None:
-        self._writer.close()
-        self._reader.close()
-        os.close(self._locks)
+        self._opened.close()

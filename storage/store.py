@@ -37,8 +37,10 @@ Progress = Callable[[int], None]  # called with the number of further rows done
 class Store(Protocol):
     """Durable facts, and what follows from them. All times in epoch milliseconds."""
 
-    def commit(self, entries: Sequence[Entry]) -> list[Committed | Conflict]:
+    def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         """Store entries in one transaction, synced to disk when this returns.
+
+        An entry that cannot be stored (Conflict, or what its data raised) spares the others.
 
         :raises StorageUnavailable: nothing was stored, of any of them.
         """

@@ -4,15 +4,18 @@ While one commit is syncing, the next entries gather. Under gevent the commit ru
 (`offload`), so that an fsync stalls no stream.
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from storage.events import Entry
-from storage.store import Committed, Conflict, StorageUnavailable
+from storage.store import Committed, StorageUnavailable
 
-Commit = Callable[[Sequence[Entry]], list[Committed | Conflict]]
-Offload = Callable[[Commit, Sequence[Entry]], list[Committed | Conflict]]
+Commit = Callable[[Sequence[Entry]], list[Committed | Exception]]
+Offload = Callable[[Commit, Sequence[Entry]], list[Committed | Exception]]
+
+log = logging.getLogger("tryon.writer")
 
 BATCH = 256  # entries a transaction at most
 CAPACITY = 8_192  # entries waiting at most, about 50 MB of the largest callbacks
@@ -73,7 +76,10 @@ class Writer:
                 for waiting, result in zip(batch, self._results(batch), strict=True):
                     waiting.result = result
                     waiting.done.set()
-                self._on_commit()
+                try:
+                    self._on_commit()
+                except Exception:  # what is waiting must not wait for ever
+                    log.exception("after a commit")
 
     def _results(self, batch: list[_Waiting]) -> Sequence[Committed | Exception]:
         try:

@@ -4,7 +4,8 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
-    id INTEGER PRIMARY KEY,
+    -- never given twice, also after an erasure: who follows the events by it would miss the new one
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     dedupe_key TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     attempt_id TEXT NOT NULL,

@@ -1,0 +1,162 @@
+"""Histories of a shop: random ones with all that can go wrong, and the pieces of small ones.
+
+Entries are made as the app makes them. Times lie around local midnights and changes of the clock.
+"""
+
+import random
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from storage.events import Entry, Event, Receipt, UpstreamCall, event
+from storage.funnel import TOTALS
+
+TABLES = [*TOTALS, "histograms"]
+
+# A zone and a moment in it near which its clock changes, or its offset is no whole hour.
+PLACES = [
+    ("Europe/Berlin", "2026-03-29T00:30"),
+    ("Europe/Berlin", "2026-10-25T00:30"),
+    ("America/New_York", "2026-10-31T23:30"),
+    ("America/Havana", "2026-03-07T23:30"),  # midnight does not exist
+    ("America/Havana", "2026-10-31T23:30"),  # midnight comes twice
+    ("Asia/Kolkata", "2026-02-28T23:30"),
+    ("Pacific/Auckland", "2026-09-26T23:30"),
+    ("UTC", "2026-06-30T23:30"),
+]
+WORDS = {
+    "completed": "completed", "done": "completed", "left": "abandoned", "error": "failed",
+    "cancelled": "cancelled", "timeout": "expired", "weird": "other", "odd": "other",
+    "started": "opened", "ready": "progress",
+}  # fmt: skip
+MINUTE = 60_000
+
+
+def moment(text: str, zone: str = "UTC") -> int:
+    """Epoch milliseconds of a local time."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+def attempt_id(at_ms: int, number: int = 0) -> str:
+    return f"{at_ms:012x}{number:020x}"
+
+
+def click(a: str, **props: Any) -> Event:
+    known = {"product_id": "sku-1", "category": "shoes", "locale": "en", "device": "phone"}
+    return event("click", a, int(a[:12], 16), "button", key=f"click:{a}", **(known | props))
+
+
+def created(a: str, at_ms: int, session_id: str | None = None) -> Event:
+    return event(
+        "created",
+        a,
+        at_ms,
+        "proxy",
+        public_id=f"p-{a}",
+        launch_key=f"l-{a}",
+        session_id=session_id or f"s-{a}",
+        launch_url="https://vendor.example/launch",
+        expires_ms=at_ms + 15 * MINUTE,
+    )
+
+
+def launch(a: str, at_ms: int, channel: str = "qr") -> Event:
+    return event("launch", a, at_ms, "phone", channel=channel)
+
+
+def callback(a: str, at_ms: int, word: str, session_id: str | None = None, **props: Any) -> Event:
+    session_id = session_id or f"s-{a}"
+    return event(
+        "callback",
+        a,
+        at_ms,
+        "vendor",
+        key=f"callback:{a}:{session_id}:{word}",
+        session_id=session_id,
+        state=word,
+        outcome=WORDS[word],
+        **props,
+    )
+
+
+def impression(at_ms: int, number: int = 0, **props: Any) -> Event:
+    known = {"product_id": "sku-1", "category": "shoes", "locale": "en", "device": "phone"}
+    return event(
+        "impression", "", at_ms, "button", key=f"impression:{at_ms}:{number}", **(known | props)
+    )
+
+
+def call(a: str, at_ms: int, duration_ms: int, tries: int = 1) -> UpstreamCall:
+    return UpstreamCall(at_ms, "create_session", 201, None, duration_ms, tries, a)
+
+
+def history(rng: random.Random, around_ms: int, attempts: int) -> list[Entry]:
+    """Entries of so many attempts, their impressions and errors, in the order of their making."""
+    entries = []
+    for number in range(attempts):
+        at_ms = around_ms + rng.randrange(-60, 180) * MINUTE + rng.randrange(MINUTE)
+        if rng.random() < 0.2:
+            at_ms += rng.choice([-40, -1, 1, 33]) * 1440 * MINUTE
+        seen = {
+            "product_id": f"sku-{rng.randrange(4)}",
+            "category": rng.choice(["shoes", "glasses"]),
+            "locale": rng.choice(["en", "de-AT"]),
+            "device": rng.choice(["phone", "tablet", "desktop"]),
+            "bot": int(rng.random() < 0.1),
+        }
+        entries += _attempt(rng, attempt_id(at_ms, number), seen)
+        for more in range(rng.randrange(3)):
+            entries.append(Entry((impression(at_ms - rng.randrange(9_000), more, **seen),)))
+        if rng.random() < 0.1:
+            key = f"error:{at_ms}"
+            entries.append(Entry((event("error", "", at_ms, "button", key=key, code="x"),)))
+    return entries
+
+
+def _attempt(rng: random.Random, a: str, seen: dict[str, Any]) -> list[Entry]:
+    at_ms = int(a[:12], 16)
+
+    def later() -> int:
+        return (
+            at_ms + rng.choice([5_000, MINUTE, 15 * MINUTE, 24 * 60 * MINUTE]) + rng.randrange(99)
+        )
+
+    entries = []
+    reference = f"order-{rng.randrange(6)}" if rng.random() < 0.4 else None
+    clicked = click(a, reference=reference, **seen)
+    if rng.random() < 0.2:
+        code = rng.choice(["upstream_timeout", "upstream_error"])
+        failed = event("create_failed", a, later(), "proxy", key=f"create_failed:{a}", code=code)
+        entries.append(Entry((clicked, failed), call=call(a, at_ms, rng.randrange(9_000), 0)))
+    if rng.random() < 0.85:
+        after = rng.randrange(1, 4_000)
+        entries.append(Entry((clicked, created(a, at_ms + after)), call=call(a, at_ms, after)))
+    for number in range(rng.choice([0, 0, 0, 1, 2])):
+        entries.append(Entry((event("reused", a, later(), "button", key=f"reused:{a}:{number}"),)))
+    if rng.random() < 0.7:
+        entries.append(Entry((launch(a, later(), rng.choice(["qr", "direct"])),)))
+    if rng.random() < 0.1:
+        preview = event("launch", a, later(), "phone", key=f"preview:{a}", bot=1, channel="direct")
+        entries.append(Entry((preview,)))
+    for name in ("cancel", "expired"):
+        if rng.random() < 0.15:
+            entries.append(Entry((event(name, a, later(), "page"),)))
+    for word in rng.sample(list(WORDS), rng.choice([0, 1, 1, 2, 3])):
+        session_id = f"foreign-{a}" if rng.random() < 0.15 else None
+        told = callback(a, later(), word, session_id)
+        receipt = Receipt(a, told.received_ms, {"content-type": "text/json"}, b"{}", "accepted")
+        entries.append(Entry((told,), receipt))
+    return entries
+
+
+def table(path: Path, name: str) -> list[tuple[Any, ...]]:
+    """What a table holds, by another driver than the app's; rows of zeros left out for totals."""
+    with closing(sqlite3.connect(path)) as db:
+        rows = db.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608
+    if name not in TABLES:
+        return sorted(rows)
+    width = len(TOTALS.get(name, "four"))
+    return sorted(row for row in rows if any(row[width:]))

@@ -5,14 +5,13 @@ run again. Raw rows (attempts, their events, receipts and calls) are there from 
 local day; of the days before it there are totals alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date
-from typing import Any
 
 from storage.batch import SELECT_ATTEMPT, SELECT_EVENTS, Terms, Totals, to_event
 from storage.connection import Connection, connect
-from storage.events import Entry, Event, event, now_ms
+from storage.events import Entry, Event, now_ms
 from storage.funnel import Attempt, contribution, local_day, vendor_latency
 from storage.sqlite import SQLiteStore
 from storage.store import Committed, Progress, StorageUnavailable
@@ -39,9 +38,9 @@ reference = :reference OR id IN (
 """
 CALLS = "SELECT at_ms, duration_ms FROM upstream_calls WHERE attempt_id = ? AND tries > 0"
 
-# The session ID, state and outcome that a callback's body tells, and what else is worth keeping;
-# None where it is not readable.
-Read = Callable[[bytes], Mapping[str, Any] | None]
+# The callback event that a body states, from (attempt_id, received_ms, body); None where there is
+# no reading it.
+Read = Callable[[str, int, bytes], Event | None]
 REPLAYED = """
 SELECT id, attempt_id, received_ms, body FROM receipts
 WHERE id > ? AND verdict IN ('accepted', 'unreadable', 'mismatch') ORDER BY id LIMIT 500
@@ -108,9 +107,9 @@ def erase(store: SQLiteStore, reference: str) -> int:
     """Forget every attempt with a reference, in the totals too; how many there were.
 
     Only their random ids are kept, until the purge, so that a late callback brings none back.
+    `compact` then takes the deleted bytes out of the file as well.
     """
     with store.transaction() as db:
-        db.execute("PRAGMA secure_delete = ON")
         zone = Terms.read(db, store.zone).zone
         found = db.execute(f"{SELECT_ATTEMPT} WHERE {ABOUT}", {"reference": reference})
         attempts = [Attempt._make(row) for row in found]
@@ -124,9 +123,15 @@ def erase(store: SQLiteStore, reference: str) -> int:
             db.execute("DELETE FROM attempts WHERE id = ?", (attempt.id,))
             db.execute("INSERT INTO meta VALUES ('erased:' || ?, '')", (attempt.id,))
         totals.write(db)
-    with closing(connect(store.path)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log still has the old pages
     return len(attempts)
+
+
+def compact(store: SQLiteStore) -> None:
+    """Rewrite the file without what was deleted, whose bytes are in it until then; the disk gets
+    the room back. For a quiet hour: writers wait, and the disk must hold the file twice."""
+    with closing(connect(store.path, busy_ms=60_000)) as db:
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def replay(store: SQLiteStore, read: Read, progress: Progress = quiet) -> int:
@@ -138,8 +143,8 @@ def replay(store: SQLiteStore, read: Read, progress: Progress = quiet) -> int:
     changed = last = 0
     while receipts := store.read(REPLAYED, last):
         for last, attempt_id, received_ms, body in receipts:
-            reading = read(body)
-            if reading and (news := _news(store, attempt_id, received_ms, reading)):
+            reading = read(attempt_id, received_ms, body)
+            if reading and (news := _news(store, reading)):
                 (result,) = store.commit([Entry((news,))])
                 if isinstance(result, Committed) and result.fresh:
                     changed += 1
@@ -150,26 +155,19 @@ def replay(store: SQLiteStore, read: Read, progress: Progress = quiet) -> int:
     return changed
 
 
-def _news(
-    store: SQLiteStore, attempt_id: str, received_ms: int, reading: Mapping[str, Any]
-) -> Event | None:
-    """The event of a receipt as it reads now, where no stored one says the same."""
-    key = f"callback:{attempt_id}:{reading['session_id']}:{reading['state']}"
+def _news(store: SQLiteStore, reading: Event) -> Event | None:
+    """The event that has to be added, where what stands does not say the same already."""
     current = None
     sql = f"{SELECT_EVENTS} WHERE attempt_id = ? AND name = 'callback' ORDER BY id"
-    for stored in map(to_event, store.read(sql, attempt_id)):
-        if stored.key == key or (current and stored.props.get("supersedes") == current.key):
+    for stored in map(to_event, store.read(sql, reading.attempt_id)):
+        if stored.key == reading.key or (current and stored.props.get("supersedes") == current.key):
             current = stored
     if current is None:
-        return event("callback", attempt_id, received_ms, "vendor", key=key, **reading)
-    if current.props["outcome"] == reading["outcome"]:
+        return reading
+    if current.props["outcome"] == reading.props["outcome"]:
         return None
-    return event(
-        "callback",
-        attempt_id,
-        current.received_ms,
-        "vendor",
-        key=f"remapped:{reading['outcome']}:{current.key}",
-        supersedes=current.key,
-        **reading,
+    return reading._replace(
+        key=f"remapped:{reading.props['outcome']}:{current.key}",
+        received_ms=current.received_ms,
+        props={**reading.props, "supersedes": current.key},
     )

@@ -36,6 +36,7 @@ from storage.store import Progress, StorageUnavailable
 KEYS = {**TOTALS, "histograms": HISTOGRAM_KEY}
 BY_DAY = [table for table, key in KEYS.items() if key[0] == "local_day"]
 EVERY = 1_000  # events between two calls of `progress`
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 MONTHS_FROM_DAYS = f"""
@@ -156,7 +157,7 @@ class Recount:
             its_rows = list(group)
             try:
                 attempt = fold_all(attempt_id, map(to_event, its_rows), self._terms.zone)
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 self._note(attempt_id, error)
             else:
                 yield attempt
@@ -185,7 +186,7 @@ class Recount:
             try:
                 seen = to_event(row)
                 rows = impression(seen, zone)
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 self._note(row[2], error)
             else:
                 yield local_day(seen.received_ms, zone), rows

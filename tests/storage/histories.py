@@ -4,13 +4,13 @@ Entries are made as the app makes them. Times lie around local midnights and cha
 """
 
 import random
-import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from storage.connection import connect
 from storage.events import Entry, Event, Receipt, UpstreamCall, event
 from storage.funnel import TOTALS
 
@@ -153,8 +153,8 @@ def _attempt(rng: random.Random, a: str, seen: dict[str, Any]) -> list[Entry]:
 
 
 def table(path: Path, name: str) -> list[tuple[Any, ...]]:
-    """What a table holds, by another driver than the app's; rows of zeros left out for totals."""
-    with closing(sqlite3.connect(path)) as db:
+    """What a table holds; rows of zeros left out for totals."""
+    with closing(connect(path)) as db:
         rows = db.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608
     if name not in TABLES:
         return sorted(rows)

@@ -1,16 +1,18 @@
 """Every total, counted in DuckDB from the events, by sets instead of one after the other.
 
-It shares no code and no SQL with the app, and reads the file with the standard library's driver.
+It shares no code and no SQL with the app but for opening the file: a second SQLite library in the
+same process would drop the locks of the first.
 """
 
 import json
-import sqlite3
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+
+from storage.connection import connect
 
 # What each attempt came to. An ending's strength is its place in the list.
 FACTS = """
@@ -125,7 +127,7 @@ def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
         return datetime.fromtimestamp(at_ms // 1000, zone).strftime("%Y-%m-%d")
 
     events, calls = [], []
-    with closing(sqlite3.connect(path)) as db:
+    with closing(connect(path)) as db:
         rows = db.execute("SELECT dedupe_key, name, attempt_id, received_ms, props FROM events")
         for key, name, attempt, received, props in rows:
             first = int(attempt[:12], 16) if attempt else received

@@ -6,18 +6,28 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from benchmarks import callbacks, report, sessions, start
+from benchmarks import callbacks, handoffs, report, sessions, start
 from benchmarks.contenders import Bench, prepare
 from benchmarks.processes import free_port, lacking
 
 TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "sessions": sessions.run,
     "callbacks": callbacks.run,
+    "handoffs": handoffs.run,
     "start": start.run,
 }
+LOADED = {"sessions", "callbacks"}  # by wrk
+
+
+def stop(number: int, _: object) -> NoReturn:
+    """Unwind, so that every server is ended; a second Ctrl-C must not interrupt that."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 @click.command(help=__doc__)
@@ -26,11 +36,8 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
 @click.option("--rounds", type=int, default=5, show_default=True)
 @click.option("--seconds", type=int, default=5, show_default=True, help="Of each measurement.")
 def main(names: tuple[str, ...], quick: bool, rounds: int, seconds: int) -> None:
-    if missing := lacking("wrk", "setpriv"):
-        sys.exit(
-            f"The benchmarks need what this machine lacks: {missing} (Debian: wrk, util-linux)"
-        )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so every server is ended
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if quick:
@@ -40,6 +47,9 @@ def main(names: tuple[str, ...], quick: bool, rounds: int, seconds: int) -> None
         report.machine(Path(scratch), prepare())
         report.say(f"Rounds: {rounds}, alternating, {seconds} s each; medians (min to max).")
         for name in names or TABLES:
+            if name in LOADED and (missing := lacking("wrk")):
+                report.say(f"Left out: the table {name}: {missing}")
+                continue
             TABLES[name](Bench(free_port(), Path(scratch)), rounds, seconds)
 
 

@@ -13,6 +13,7 @@ ROOT = HERE.parent
 PEERS = HERE / "peers"
 VENV = HERE / ".venv"
 TOKEN = "bench-token"
+CONFIG = str(ROOT / "gunicorn.conf.py")
 GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 PEER_PYTHON = VENV / "bin" / "python"
 OURS, NAIVE, EMPTY = "this app", "Flask, naive", "empty handler"
@@ -74,25 +75,22 @@ def ours(
         "TRYON_SECRET_KEY": "0123456789abcdef" * 4,
         "TRYON_DATABASE": f"sqlite:///{bench.scratch}/ours-{port}.db",
         "TRYON_LAUNCH_HOSTS": f"127.0.0.1:{bench.vendor_port}",
-        "TRYON_CLIENT_RATE": "100000000/minute",
+        "TRYON_CLIENT_RATE": "1000000/second",
         **(like.environ if like else {}),
         "TRYON_WORKERS": str(workers),
         "PORT": str(port),
+        "PYTHONPATH": str(ROOT),
     }
-    command = _gunicorn(port, "-c", "gunicorn.conf.py", "app:create_app()")
-    missing = "" if (ROOT / "gunicorn.conf.py").exists() else "no gunicorn.conf.py"
-    return Contender(name, command, port, environ, ROOT, missing=missing)
+    command = _gunicorn(port, "-c", CONFIG, "app:create_app()")
+    # from elsewhere than the project's folder, whose .env is somebody's own
+    return Contender(name, command, port, environ, bench.scratch)
 
 
 def empty(bench: Bench) -> Contender:
     """Our own limit: the same server, settings and framework with nothing to do."""
     served = ours(bench, name=EMPTY)
-    module = "benchmarks.peers.empty:app"
-    return replace(
-        served,
-        command=_gunicorn(served.port, "-c", "gunicorn.conf.py", module),
-        path="/sessions",
-    )
+    command = _gunicorn(served.port, "-c", CONFIG, "benchmarks.peers.empty:app")
+    return replace(served, command=command)
 
 
 def _gunicorn(port: int, *arguments: str) -> tuple[str, ...]:
@@ -118,8 +116,8 @@ def _peer_environ(bench: Bench, port: int) -> dict[str, str]:
 
 def _flask(bench: Bench, module: str, path: str) -> Contender:
     port = free_port()
-    command = _gthread(port, f"benchmarks.peers.{module}:app")
-    return Contender(NAIVE, command, port, _peer_environ(bench, port), ROOT, path=path)
+    command = _gthread(port, f"{module}:app")
+    return Contender(NAIVE, command, port, _peer_environ(bench, port), PEERS, path=path)
 
 
 def _express(bench: Bench, name: str, script: str, module: str, path: str) -> Contender:
@@ -141,12 +139,12 @@ def _express(bench: Bench, name: str, script: str, module: str, path: str) -> Co
 def _fastapi(bench: Bench) -> Contender:
     port = free_port()
     command = (
-        *(str(PEER_PYTHON), "-m", "uvicorn", "benchmarks.peers.fastapi_sessions:app"),
+        *(str(PEER_PYTHON), "-m", "uvicorn", "fastapi_sessions:app"),
         *("--port", str(port), "--workers", "2", "--no-access-log", "--log-level", "warning"),
     )
     missing = "" if PEER_PYTHON.exists() else "its environment could not be built"
     name, environ = "FastAPI + httpx", _peer_environ(bench, port)
-    return Contender(name, command, port, environ, ROOT, missing=missing)
+    return Contender(name, command, port, environ, PEERS, missing=missing)
 
 
 def _nginx(bench: Bench) -> Contender:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("load.lua")
 TIMEOUT = 10  # seconds after which wrk counts a request as timed out
+SETTLE = 0.5  # seconds for what was in flight to end before the next contender's turn
 
 _seeds = itertools.count(int(time.time()) & 0xFFFFFF)
 
@@ -43,6 +44,7 @@ def _wrk(url: str, clients: int, seconds: float, *arguments: str) -> Load:
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 3 * TIMEOUT, check=True
     )
+    time.sleep(SETTLE)
     last = json.loads(done.stdout.strip().splitlines()[-1])
     good = last["answers"] - last["refused"]
     return Load(

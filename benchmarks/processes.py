@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+# Even where the harness is killed outright, no server stays behind.
+LEASH = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -72,12 +75,12 @@ def running(
     contender: Contender, log: Path, within: float = 30, wrapped: tuple[str, ...] = ()
 ) -> Iterator[Server]:
     """Start it, wait for its first 200 (at most `within` seconds), end its whole group after."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("TRYON_")}
     began = time.perf_counter()
     with log.open("ab") as output:
         process = subprocess.Popen(
-            # even where this process is killed outright, no server stays behind
-            ("setpriv", "--pdeathsig", "TERM", *wrapped, *contender.command),
-            env={**os.environ, **contender.environ},
+            (*LEASH, *wrapped, *contender.command),
+            env={**inherited, **contender.environ},
             cwd=contender.cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -20,7 +20,9 @@ def number(value: float) -> str:
     """Three significant digits, thousands grouped."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if value >= 0.1 or not value else f"{value:.3f}"
 
 
 def middle(values: Iterable[float]) -> str:

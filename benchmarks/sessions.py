@@ -1,10 +1,11 @@
 """Click to session: how many a second, how slow, and what each adds to the vendor's own time."""
 
-from contextlib import ExitStack
+import sqlite3
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from benchmarks import load, report
-from benchmarks.contenders import EMPTY, NAIVE, Bench, for_sessions
+from benchmarks.contenders import EMPTY, NAIVE, OURS, Bench, for_sessions
 from benchmarks.contenders import vendor as vendor_stub
 from benchmarks.load import Load
 from benchmarks.processes import Contender, Server, get, post, running
@@ -27,6 +28,7 @@ class Scene:
 
 SCENES = (Scene(0, 64), Scene(50, 256), Scene(200, 512))
 LOW = Scene(0, 1)
+WARM = Scene(0, 16)
 
 
 def present(contenders: list[Contender]) -> list[Contender]:
@@ -44,12 +46,29 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:
             stack.enter_context(running(contender, log))
             for contender in (stub, *present(for_sessions(bench)))
         ]
-        for server in servers[1:]:
-            _click(server, Scene(0, 16), 1)  # caches, pools and JIT compilers are warm
+        # caches, pools and JIT compilers are warm before anything counts
+        warm = {server.contender.name: _click(server, WARM, 1) for server in servers[1:]}
+        answered = warm[OURS].good if OURS in warm else 0
         for scene in (*SCENES, LOW):
             results = measure(servers, scene, rounds, seconds)
+            answered += sum(found.good for found in results.get(OURS, []))
             _print(scene, results)
         _memory(servers)
+        recorded(servers, "attempts WHERE created_ms IS NOT NULL", answered)
+
+
+def recorded(servers: list[Server], rows: str, answered: int) -> None:
+    """Say whether each good answer of ours is in its database (or more: wrk hangs up on some)."""
+    for server in filter(_is_ours, servers):
+        path = server.contender.environ["TRYON_DATABASE"].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            (stored,) = db.execute(f"SELECT count(*) FROM {rows}").fetchone()
+        verdict = "nothing lost" if stored >= answered else "LOST"
+        report.say(f"{OURS}: {answered:,} good answers, {stored:,} stored: {verdict}")
+
+
+def _is_ours(server: Server) -> bool:
+    return server.contender.name == OURS
 
 
 def measure(

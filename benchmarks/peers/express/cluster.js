@@ -8,8 +8,8 @@ module.exports = function serve(makeApp) {
     return;
   }
   for (let i = 0; i < Number(process.env.WORKERS || 2); i++) cluster.fork();
-  // the signal reaches the workers too; the primary stays to see them off
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => {});
+  // the primary stays to see its workers off
+  process.on('SIGTERM', () => Object.values(cluster.workers).forEach((worker) => worker.kill()));
   cluster.on('exit', () => {
     if (Object.keys(cluster.workers).length === 0) process.exit();
   });

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from proxy.static_files import StaticFiles, coding
 
-SOURCE = b"export const answer = 42;\n" * 40
+SOURCE = b"export const answer=42;" * 40
 
 
 @pytest.fixture
@@ -60,6 +60,12 @@ def test_hashed_files_never_change_and_floating_ones_do(
     assert "immutable" in hashed.headers["Cache-Control"]
     assert "max-age=300" in client.get("/a.js").headers["Cache-Control"]
     assert client.get("/static/a.000000000000.js").status_code == 404
+
+
+def test_scripts_lose_comments_and_spaces_but_no_name(tmp_path: Path) -> None:
+    (tmp_path / "b.js").write_text("// why\nconst kept = 'a  b'; // also why\n\n  kept();\n")
+    body = StaticFiles("", folder=tmp_path)["b.js"].bodies["identity"]
+    assert body == b"const kept='a  b';kept();"
 
 
 def test_other_shops_may_load_it_as_a_module(client: FlaskClient) -> None:

@@ -16,13 +16,14 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 from werkzeug.datastructures import Headers
 
-TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 128 random bits
+TOKEN_LENGTH = 22  # characters of base64url for 128 random bits
+TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
 REF = re.compile(r"[0-9a-f]{32}")
 SIGNATURE_TOLERANCE_S = 600  # either way: clocks jump, and a replay is caught by its dedupe key
 
 
 def new_token() -> str:
-    """An unguessable id or key: 22 characters of base64url."""
+    """An unguessable id or key, of TOKEN_LENGTH characters."""
     return secrets.token_urlsafe(16)
 
 

@@ -2,11 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
-from proxy.capability import CallbackKeys, new_token
+from proxy.capability import TOKEN, CallbackKeys, new_token
 from proxy.catalog import Catalog
 from proxy.contract import Asset, Session, SessionRequest
 from proxy.errors import Problem
@@ -63,6 +64,14 @@ class Sessions:
         self._patience_s = patience_s
         self._in_flight: dict[str, Future[Attempt]] = {}
         self._lock = threading.Lock()
+
+    def find(self, public_id: str) -> Attempt:
+        """:raises Problem: the same `not_found` for what is malformed and what is unknown."""
+        return _known(public_id, self._store.attempt_by_public_id)
+
+    def find_launch(self, launch_key: str) -> Attempt:
+        """The same, by the key that launches."""
+        return _known(launch_key, self._store.attempt_by_launch_key)
 
     def obtain(self, click: Click) -> tuple[Attempt, bool]:
         """The attempt of a click, and whether it was there before.
@@ -127,8 +136,10 @@ class Sessions:
     def _settled(self, known: Attempt, arrived: int) -> bool:
         """Whether a click has its session. A failure while we waited is ours too; after an earlier
         one the click may be tried again, unless the vendor may have made a session."""
-        if known.outcome != "create_failed":
-            return known.created_ms is not None or known.outcome != "open"
+        if known.created_ms is not None:
+            return True
+        if known.outcome not in ("open", "create_failed"):
+            raise Problem("gone")  # a session that we never saw, ended by its callback
         reason = known.reason or "upstream_error"
         if reason in MAY_EXIST or (known.ended_ms or 0) >= arrived:
             raise Problem(reason)
@@ -171,6 +182,13 @@ class Sessions:
         attempt = self._writer.submit(entry).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
+
+
+def _known(token: str, look_up: Callable[[str], Attempt | None]) -> Attempt:
+    attempt = look_up(token) if TOKEN.fullmatch(token) else None
+    if attempt is None:
+        raise Problem("not_found")
+    return attempt
 
 
 def _click(click: Click, attempt_id: str) -> Event:

@@ -3,8 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from proxy.capability import TOKEN_LENGTH
+from proxy.qr import QR, LinkCodes
 from storage.events import now_ms
 from storage.funnel import Attempt
+
+QR_MARK = "?q"  # tells a scan from a tap
 
 # A shopper is not told of the vendor's unknown words: to them the try-on is over.
 STATES = {"other": "abandoned", "create_failed": "failed"}
@@ -33,17 +37,21 @@ def iso(at_ms: int | None) -> str | None:
 
 
 class Links:
-    """The addresses of an attempt, all built from the public URL."""
+    """The addresses of an attempt, all built from the public URL, and the QR of its launch link."""
 
     def __init__(self, public_url: str) -> None:
         self.public_url = public_url
+        self._codes = LinkCodes(f"{public_url}/go/", TOKEN_LENGTH, QR_MARK)
 
     def go(self, attempt: Attempt) -> str:
         return f"{self.public_url}/go/{attempt.launch_key}"
 
     def qr(self, attempt: Attempt) -> str:
-        """The link inside the QR; its mark tells a scan from a tap."""
-        return f"{self.go(attempt)}?q"
+        """The link inside the QR."""
+        return self.go(attempt) + QR_MARK
+
+    def code(self, attempt: Attempt) -> QR:
+        return self._codes.code(attempt.launch_key or "")
 
     def handoff(self, attempt: Attempt) -> str:
         return f"{self.public_url}/handoff/{attempt.public_id}"

@@ -5,9 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from proxy import devices, i18n, qr
-from proxy.capability import TOKEN
 from proxy.errors import Problem
-from proxy.routes.sessions import find
 from proxy.services import Services
 from proxy.views import TERMINAL, state, view
 from proxy.web import policy_with_form_targets
@@ -23,8 +21,8 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/handoff/<public_id>")
     def handoff(public_id: str) -> str:
-        attempt = find(services, public_id)
-        code = qr.qr(links.qr(attempt))
+        attempt = services.sessions.find(public_id)
+        code = links.code(attempt)
         session = view(attempt, links) | {"qr_svg_path": code.path, "qr_size": code.size}
         return render_template(
             "handoff.html",
@@ -37,14 +35,14 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/qr/<public_id>.<any(svg, png):kind>")
     def image(public_id: str, kind: str) -> Response:
         draw, mimetype = IMAGES[kind]
-        response = Response(draw(links.qr(find(services, public_id))), mimetype=mimetype)
+        response = Response(draw(links.qr(services.sessions.find(public_id))), mimetype=mimetype)
         response.headers["Cache-Control"] = "private, max-age=3600"
         return response
 
     @routes.get("/go/<launch_key>")
     def go(launch_key: str) -> Response:
         """Launch, unless something other than a person follows the link."""
-        attempt = _find_launch(services, launch_key)
+        attempt = services.sessions.find_launch(launch_key)
         if request.method == "HEAD":
             return Response()
         if devices.is_prefetch(request.headers):
@@ -59,20 +57,12 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/go/<launch_key>")
     def go_on(launch_key: str) -> Response:
         """The button of the page that a person gets who was taken for a bot."""
-        attempt = _find_launch(services, launch_key)
+        attempt = services.sessions.find_launch(launch_key)
         if state(attempt) in TERMINAL:
             return _ended(services, attempt)
         return _launch(services, attempt, 303)
 
     return routes
-
-
-def _find_launch(services: Services, launch_key: str) -> Attempt:
-    known = TOKEN.fullmatch(launch_key)
-    attempt = services.store.attempt_by_launch_key(launch_key) if known else None
-    if attempt is None:
-        raise Problem("not_found")
-    return attempt
 
 
 def _launch(services: Services, attempt: Attempt, status: int) -> Response:

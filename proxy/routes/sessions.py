@@ -16,12 +16,11 @@ from flask import (
 )
 
 from proxy import devices, i18n, metrics, web
-from proxy.capability import TOKEN, new_token
+from proxy.capability import new_token
 from proxy.contract import BadJSON, read_json
 from proxy.errors import Problem
 from proxy.inbound import Beacon, Wish, read
 from proxy.origins import Origins
-from proxy.qr import qr
 from proxy.services import Services
 from proxy.sessions import Click
 from proxy.views import TERMINAL, etag, state, view
@@ -55,6 +54,7 @@ def blueprint(services: Services) -> Blueprint:
     def create_by_form() -> Response:
         """The way without scripts; a form of another site would need no preflight."""
         origins.demand_own()
+        _refuse_coding()
         fields = dict(parse_qsl(web.read_body(LARGEST_BODY).decode(errors="replace")))
         attempt, _ = services.sessions.obtain(_click(services, fields))
         return make_response(redirect(links.handoff(attempt), 303))
@@ -67,7 +67,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/sessions/<public_id>")
     def show(public_id: str) -> Response:
-        attempt = find(services, public_id)
+        attempt = services.sessions.find(public_id)
         response = jsonify(view(attempt, links))
         response.headers["Cache-Control"] = "private, no-cache"
         response.set_etag(etag(attempt))
@@ -76,7 +76,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/sessions/<public_id>/events")
     def follow(public_id: str) -> Response:
-        attempt = find(services, public_id)
+        attempt = services.sessions.find(public_id)
         response = Response(stream_with_context(_stream(services, attempt)))
         response.mimetype = "text/event-stream"
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
@@ -85,7 +85,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/sessions/<public_id>/cancel")
     def cancel(public_id: str) -> Response:
         origins.refuse_foreign()
-        attempt = find(services, public_id)
+        attempt = services.sessions.find(public_id)
         if state(attempt) not in TERMINAL:
             entry = Entry((event("cancel", attempt.id, now_ms(), "button"),))
             attempt = services.writer.submit(entry).attempt or attempt
@@ -127,22 +127,20 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def find(services: Services, public_id: str) -> Attempt:
-    """:raises Problem: the same `not_found` for what is malformed and what is unknown."""
-    known = TOKEN.fullmatch(public_id)
-    attempt = services.store.attempt_by_public_id(public_id) if known else None
-    if attempt is None:
-        raise Problem("not_found")
-    return attempt
-
-
 def _json_body(types: frozenset[str] | set[str] = frozenset({"application/json"})) -> Any:
-    if request.mimetype not in types or request.content_encoding:
+    if request.mimetype not in types:
         raise Problem("unsupported_media_type")
+    _refuse_coding()
     try:
         return read_json(web.read_body(LARGEST_BODY))
     except BadJSON as error:
         raise Problem("bad_request", "The body is not valid JSON.", reason=error.reason) from None
+
+
+def _refuse_coding() -> None:
+    """Nothing is inflated here, and so nothing can burst."""
+    if request.content_encoding:
+        raise Problem("unsupported_media_type")
 
 
 def _click(services: Services, body: Any) -> Click:
@@ -154,7 +152,8 @@ def _click(services: Services, body: Any) -> Click:
         raise Problem("unknown_product")
     category = product.category if product else wish.category
     if category is None:
-        raise Problem("bad_request", "category: it is needed, since there is no catalogue")
+        needed = {"field": "category", "message": "Field required, since there is no catalogue"}
+        raise Problem("bad_request", f"category: {needed['message']}", errors=[needed])
     if category not in settings.categories:
         raise Problem("unsupported_category")
     return Click(
@@ -172,7 +171,7 @@ def _click(services: Services, body: Any) -> Click:
 
 
 def _answer(services: Services, attempt: Attempt, reused: bool) -> dict[str, Any]:
-    code = qr(services.links.qr(attempt))
+    code = services.links.code(attempt)
     product = services.catalog.get(attempt.product_id)
     return view(attempt, services.links) | {
         "reused": reused,

@@ -26,7 +26,10 @@ worker_connections = 20_000  # open handoffs, mostly idle
 http_parser = "auto"  # the C parser, where its wheel could be installed
 backlog = 2048
 control_socket_disable = True
-keepalive = 30
+keepalive = 30  # also how long a request's headers may take
+# The app believes X-Forwarded-For as TRYON_TRUSTED_PROXIES says. gunicorn would believe more from
+# its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
+forwarded_allow_ips = ""
 graceful_timeout = 15
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files
 accesslog = None  # the app writes its own, without capability keys

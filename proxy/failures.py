@@ -6,6 +6,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from werkzeug.exceptions import HTTPException
 
 from proxy.errors import PROBLEMS, Problem
+from storage.connection import Error
 from storage.store import StorageUnavailable
 
 BY_STATUS = {kind.status: code for code, kind in reversed(PROBLEMS.items())}
@@ -18,8 +19,9 @@ def install(app: Flask) -> None:
     """Answer every exception; none of them shows its text to a client."""
     app.register_error_handler(Problem, answer)
 
+    @app.errorhandler(Error)  # of the counters, which are SQLite's own
     @app.errorhandler(StorageUnavailable)
-    def storage_unavailable(error: StorageUnavailable) -> Response:
+    def storage_unavailable(error: Exception) -> Response:
         log.error("storage unavailable: %s", error)
         return answer(Problem("storage_unavailable", retry_after=5))
 

@@ -49,7 +49,9 @@ class Limits:
         now = now_ms()
         taken: list[tuple[str, int]] = []
         for limit, key, _, until_ms in self._budgets(now):
-            wait_ms = self._counters.take(key, limit, until_ms - now, now)
+            wait_ms = until_ms - now
+            if limit:  # 0 allows none, not even the first
+                wait_ms = self._counters.take(key, limit, wait_ms, now)
             if wait_ms:
                 for earlier, until in taken:
                     self._counters.add(earlier, -1, until, now)
@@ -86,7 +88,7 @@ class Limits:
         """
         try:
             address = ipaddress.ip_address(client)
-            if address.version == 6:
+            if address.version == 6 and not address.ipv4_mapped:
                 client = str(ipaddress.ip_network((address, 64), strict=False))
         except ValueError:
             pass  # an address that a proxy made up still counts, as itself

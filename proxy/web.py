@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import gevent
 from flask import Flask, Response, g, request
 from gevent.monkey import is_module_patched
+from werkzeug.exceptions import ClientDisconnected
 
 from proxy import metrics
 from proxy.errors import Problem
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 BODY_DEADLINE_S = 15.0
 KEY = re.compile(r"[A-Za-z0-9_.-]{20,}")
+# A client may make up methods; each would be another label in the metrics.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 # Pages load what is ours, and pictures from the merchant's own hosts. Nothing is inline.
 POLICY = (
@@ -41,6 +45,8 @@ HEADERS = {
 
 def install(app: Flask, settings: Settings, log: IO[str] = sys.stdout) -> None:
     """Give each answer its id and headers, and write one line of JSON about it."""
+    # Merging the slashes of a path is answered with a redirect, which would be built from Host.
+    app.url_map.merge_slashes = False
     policy = POLICY.format(form_action="")
     secure = settings.public_url.startswith("https://")
 
@@ -67,7 +73,8 @@ def _report(response: Response, log: IO[str]) -> None:
     seconds = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "none"
     code = getattr(g, "code", None)
-    metrics.REQUESTS.labels(request.method, route, response.status_code).inc()
+    method = request.method if request.method in METHODS else "other"
+    metrics.REQUESTS.labels(method, route, response.status_code).inc()
     metrics.DURATION.labels(route).observe(seconds)
     if code:
         metrics.PROBLEMS.labels(code).inc()
@@ -83,8 +90,9 @@ def _report(response: Response, log: IO[str]) -> None:
         **({"code": code} if code else {}),
         **getattr(g, "log", {}),
     }
-    log.write(json.dumps(line) + "\n")
-    log.flush()
+    with suppress(OSError):  # a full disk under the log must not fail what was served
+        log.write(json.dumps(line) + "\n")
+        log.flush()
 
 
 class Prefix:
@@ -121,7 +129,8 @@ def mask(path: str) -> str:
 def read_body(limit: int) -> bytes:
     """The request's body of at most `limit` bytes, whatever Content-Length says.
 
-    :raises Problem: `payload_too_large`; `request_timeout` where it drips too slowly.
+    :raises Problem: `payload_too_large`; `request_timeout` where it drips too slowly;
+        `bad_request` where it breaks off, or its chunks cannot be read.
     """
     if (request.content_length or 0) > limit:
         raise Problem("payload_too_large")
@@ -134,6 +143,8 @@ def read_body(limit: int) -> bytes:
         if fired is not timer:
             raise
         raise Problem("request_timeout") from None
+    except (OSError, ClientDisconnected):  # gunicorn's own errors are OSErrors
+        raise Problem("bad_request", "The body could not be read to its end.") from None
     if len(body) > limit:
         raise Problem("payload_too_large")
     return body

@@ -12,6 +12,15 @@ RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 ALIASES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id", "zh": "zh-Hans"}
 TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 
+# What a shopper is told of a failure; any other is `oops` where trying again can help, else `no`.
+APOLOGIES = {
+    "rate_limited": "busy",
+    "busy": "busy",
+    "budget_exhausted": "rest",
+    "unavailable": "rest",
+    "storage_unavailable": "oops",
+}
+
 
 def _load(folder: Path) -> Mapping[str, Mapping[str, str]]:
     return MappingProxyType(
@@ -83,3 +92,8 @@ def strings(locale: str | None) -> dict[str, str]:
     t = Translator(negotiate(locale))
     words = {key: word for key, word in CATALOGUES[t.lang].items() if not key.startswith("page_")}
     return {"lang": t.lang, "dir": t.dir} | words
+
+
+def apology(code: str, retryable: bool) -> str:
+    """The catalogue key of the sentence for a problem code."""
+    return APOLOGIES.get(code, "oops" if retryable else "no")

@@ -29,7 +29,6 @@ const OUTLINE = `
 0 dialog dialog
 1 div row
 2 slot header
-3 img picture
 2 h2 title
 2 button close
 1 p head waiting soon
@@ -70,10 +69,10 @@ button[part=button],[part=refresh],[part=shop]{padding:var(--try-on-padding,12px
 dialog{box-sizing:border-box;width:600px;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
-[part=row]{display:flex;flex-wrap:wrap;gap:8px 24px;align-items:center;justify-content:center}
+[part=row]{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center;justify-content:center}
 h2{flex:1;margin:0;font-size:20px;overflow-wrap:anywhere}
-img{width:56px}
-img:not([src]),p:empty{display:none}
+[part=close]{border:0}
+p:empty{display:none}
 ol{flex:1 1 200px;margin:0;padding-inline-start:20px}
 li{padding:4px}
 svg{width:224px;border-radius:12px;background:#fff;forced-color-adjust:none}
@@ -401,6 +400,7 @@ class TryOnButton extends HTMLElement {
     status.role = error.role = 'status';
     dialog.setAttribute('closedby', 'any');
     dialog.onclose = () => control.focus();
+    close.append('✕');
     close.onclick = shop.onclick = () => this.close();
     refresh.onclick = () => this.#state == 'error' ? this.open() : this.refresh();
     here.onclick = () => this.#emit('launch');
@@ -411,8 +411,8 @@ class TryOnButton extends HTMLElement {
   }
 
   #adopt(session, known) {
-    const { qr: { size, path: shape }, launch_url, image_url, strings } = session;
-    const { svg, path, here, picture } = this.#parts;
+    const { qr: { size, path: shape }, launch_url, strings } = session;
+    const { svg, path, here } = this.#parts;
     this.#session = session;
     this.#known = known;
     this.#words = { ...ENGLISH, ...strings };
@@ -421,8 +421,6 @@ class TryOnButton extends HTMLElement {
     path.setAttribute('d', shape);
     here.href = launch_url;
     here.target = this.target ?? '';
-    // The page's policy may forbid any picture that it does not show itself.
-    if ([...document.images].some(image => image.src == image_url)) picture.src = image_url;
   }
 
   #render() {
@@ -441,10 +439,11 @@ class TryOnButton extends HTMLElement {
     for (const name in this.#seen) {
       const states = this.#seen[name];
       parts[name].hidden = states[0] && !states.includes(view);
-      if (words[name] && name != 'qr') say(name, words[name]);
+      if (words[name] && !/qr|close/.test(name)) say(name, words[name]);
     }
     const { dialog, control, refresh } = parts;
     control.ariaDisabled = this.disabled;
+    parts.close.ariaLabel = words.close;
     dialog.lang = words.lang;
     dialog.dir = words.dir;
     say('title', dialog.ariaLabel = this.productTitle || this.#session?.title || words.label);

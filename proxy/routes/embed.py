@@ -37,6 +37,7 @@ def install(app: Flask, services: Services) -> None:
     app.jinja_env.globals.update(
         asset=services.static.url,
         integrity=services.static.integrity,
+        apology=i18n.apology,
         url=lambda path: f"{settings.public_url}{path}",
         merchant={"name": settings.merchant_name, "logo_url": settings.logo_url},
     )

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from flask import (
     Blueprint,
     Response,
+    g,
     jsonify,
     make_response,
     redirect,
@@ -15,7 +16,7 @@ from flask import (
     stream_with_context,
 )
 
-from proxy import devices, i18n, metrics, web
+from proxy import devices, failures, i18n, metrics, web
 from proxy.capability import new_token
 from proxy.contract import BadJSON, read_json
 from proxy.errors import Problem
@@ -64,6 +65,19 @@ def blueprint(services: Services) -> Blueprint:
     @routes.route("/sessions/<public_id>/cancel", methods=["OPTIONS"])
     def preflight(public_id: str = "") -> Response:  # noqa: ARG001
         return origins.preflight()
+
+    @routes.errorhandler(Problem)
+    def explain(problem: Problem) -> Response:
+        """A failed click, told in the shopper's language too: the button has no words but these."""
+        if request.endpoint == "sessions.create":
+            language = request.headers.get("Accept-Language")
+            locale = i18n.negotiate(
+                g.get("locale"), accept_language=language, default=services.settings.locale
+            )
+            words = i18n.strings(locale)
+            message = words[i18n.apology(problem.code, problem.retryable)]
+            problem.extra |= {"message": message, "strings": words}
+        return failures.answer(problem)
 
     @routes.get("/sessions/<public_id>")
     def show(public_id: str) -> Response:
@@ -146,6 +160,7 @@ def _refuse_coding() -> None:
 def _click(services: Services, body: Any) -> Click:
     """A wish, completed from the catalogue, which knows better than a browser."""
     wish = read(Wish, body)
+    g.locale = wish.locale
     settings = services.settings
     product = services.catalog.get(wish.product_id)
     if services.catalog and product is None:
@@ -179,6 +194,8 @@ def _answer(services: Services, attempt: Attempt, reused: bool) -> dict[str, Any
         "image_url": product.image_url if product else None,
         "qr": {"size": code.size, "path": code.path},
         "strings": i18n.strings(attempt.locale),
+        # Seconds: the clock of a shopper's machine may be a day off.
+        "expires_in": attempt.expires_ms and max(0, attempt.expires_ms - now_ms()) // 1000,
         "merchant": {"name": services.settings.merchant_name},
     }
 

@@ -51,6 +51,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many entries wait for the next commit."""
+        return len(self._queue)
+
     def submit(self, entry: Entry) -> Committed:
         """Wait until an entry is on disk.
 

@@ -1,11 +1,17 @@
 """What other processes do in these tests; importable, so that they can be started afresh."""
 
+import os
+import random
+import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from storage.events import Entry
 from storage.sqlite import SQLiteStore
+from storage.writer import Writer
+from tests.storage.histories import history, moment
 
 
 def commit_all(path: Path, zone: str, groups: Sequence[Sequence[Entry]]) -> None:
@@ -14,3 +20,23 @@ def commit_all(path: Path, zone: str, groups: Sequence[Sequence[Entry]]) -> None
     for group in groups:
         store.commit(group)
     store.close()
+
+
+def until_killed() -> None:
+    """Submit a history from many threads, and print each event's key once it is stored."""
+    path, number = sys.argv[1:]
+    store = SQLiteStore(Path(path), ZoneInfo("Europe/Berlin"))
+    writer = Writer(store.commit)
+    around = moment("2026-03-29T00:30", "Europe/Berlin") + int(number) * 1_000_003
+    entries = history(random.Random(int(number)), around, attempts=800)
+
+    def submit(entry: Entry) -> None:
+        committed = writer.submit(entry)
+        if committed.fresh and committed.verdict in (None, "accepted"):
+            lines = "".join(f"{event.key}\n" for event in entry.events)
+            os.write(1, lines.encode())  # one write, past any buffer of this process
+
+    os.write(1, b"ready\n")
+    with ThreadPoolExecutor(16) as pool:
+        for done in pool.map(submit, entries):
+            assert done is None

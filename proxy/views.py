@@ -1,7 +1,10 @@
 """What an attempt looks like from outside: its state, and the JSON that the button reads."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
+from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
 
 from proxy.capability import TOKEN_LENGTH
 from proxy.qr import QR, LinkCodes
@@ -13,6 +16,45 @@ QR_MARK = "?q"  # tells a scan from a tap
 # A shopper is not told of the vendor's unknown words: to them the try-on is over.
 STATES = {"other": "abandoned", "create_failed": "failed"}
 TERMINAL = frozenset({"completed", "abandoned", "failed", "expired", "cancelled"})
+ENDED = sorted(TERMINAL)
+
+
+class SessionView(TypedDict):
+    """The members of `GET /sessions/<id>` and of each Server-Sent Event."""
+
+    id: str
+    state: Annotated[str, Field(json_schema_extra={"enum": ["waiting", "opened", *ENDED]})]
+    reason: str | None
+    product_id: str
+    category: str
+    launch_url: str
+    handoff_url: str
+    status_url: str
+    events_url: str
+    expires_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+
+
+class QRPicture(TypedDict):
+    """A code to draw in a square of `size` units: `path` is SVG, to be filled with black."""
+
+    size: int
+    path: str
+
+
+class Merchant(TypedDict):
+    name: str
+
+
+class SessionAnswer(SessionView):
+    """What `POST /sessions` answers: the view, and what the button draws its dialog with."""
+
+    reused: bool
+    expires_in: Annotated[int | None, Field(description="Seconds.")]
+    title: str | None
+    image_url: str | None
+    qr: QRPicture
+    strings: dict[str, str]
+    merchant: Merchant
 
 
 def state(attempt: Attempt, at_ms: int | None = None) -> str:
@@ -60,10 +102,9 @@ class Links:
         return f"{self.public_url}/sessions/{attempt.public_id}"
 
 
-def view(attempt: Attempt, links: Links) -> dict[str, Any]:
-    """The members of `GET /sessions/<id>` and of each Server-Sent Event."""
+def view(attempt: Attempt, links: Links) -> SessionView:
     return {
-        "id": attempt.public_id,
+        "id": attempt.public_id or "",
         "state": state(attempt),
         "reason": attempt.reason,
         "product_id": attempt.product_id,

@@ -24,7 +24,7 @@ from proxy.inbound import Beacon, Wish, read
 from proxy.origins import Origins
 from proxy.services import Services
 from proxy.sessions import Click
-from proxy.views import TERMINAL, etag, state, view
+from proxy.views import TERMINAL, SessionAnswer, etag, state, view
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
 
@@ -42,8 +42,18 @@ def blueprint(services: Services) -> Blueprint:
     origins = Origins(services.settings)
     routes.after_request(origins.share)
 
+    # Before all others: Flask gives each of them an OPTIONS of its own, and the first one answers.
+    @routes.route("/sessions", methods=["OPTIONS"])
+    @routes.route("/sessions/<public_id>", methods=["OPTIONS"])
+    @routes.route("/sessions/<public_id>/cancel", methods=["OPTIONS"])
+    @routes.route("/events", methods=["OPTIONS"])
+    def preflight(public_id: str = "") -> Response:  # noqa: ARG001
+        """Ask, as browsers do, before posting from another site."""
+        return origins.preflight()
+
     @routes.post("/sessions")
     def create() -> Response:
+        """Start a try-on, or find the one again that this click has already."""
         origins.demand()
         if request.mimetype == FORM:
             return create_by_form()
@@ -60,12 +70,6 @@ def blueprint(services: Services) -> Blueprint:
         attempt, _ = services.sessions.obtain(_click(services, fields))
         return make_response(redirect(links.handoff(attempt), 303))
 
-    @routes.route("/sessions", methods=["OPTIONS"])
-    @routes.route("/sessions/<public_id>", methods=["OPTIONS"])
-    @routes.route("/sessions/<public_id>/cancel", methods=["OPTIONS"])
-    def preflight(public_id: str = "") -> Response:  # noqa: ARG001
-        return origins.preflight()
-
     @routes.errorhandler(Problem)
     def explain(problem: Problem) -> Response:
         """A failed click, told in the shopper's language too: the button has no words but these."""
@@ -81,6 +85,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/sessions/<public_id>")
     def show(public_id: str) -> Response:
+        """Read a session's state."""
         attempt = services.sessions.find(public_id)
         response = jsonify(view(attempt, links))
         response.headers["Cache-Control"] = "private, no-cache"
@@ -90,6 +95,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/sessions/<public_id>/events")
     def follow(public_id: str) -> Response:
+        """Follow a session's state as Server-Sent Events, until it is terminal."""
         attempt = services.sessions.find(public_id)
         response = Response(stream_with_context(_stream(services, attempt)))
         response.mimetype = "text/event-stream"
@@ -98,6 +104,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/sessions/<public_id>/cancel")
     def cancel(public_id: str) -> Response:
+        """Give up a session that has not ended; one that has stays as it is."""
         origins.refuse_foreign()
         attempt = services.sessions.find(public_id)
         if state(attempt) not in TERMINAL:
@@ -109,7 +116,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/events")
     def beacon() -> Response:
-        """An impression or a failure that only the browser saw; sendBeacon posts it as text."""
+        """Report an impression, or a failure that only the browser saw.
+
+        The browser's sendBeacon posts it as text.
+        """
         origins.demand()
         services.limits.admit("beacons", request.remote_addr or "", *BEACONS)
         seen = read(Beacon, _json_body({"application/json", "text/plain"}))
@@ -133,10 +143,6 @@ def blueprint(services: Services) -> Blueprint:
             )
         )
         return Response(status=204)
-
-    @routes.route("/events", methods=["OPTIONS"])
-    def beacon_preflight() -> Response:
-        return origins.preflight()
 
     return routes
 
@@ -185,10 +191,11 @@ def _click(services: Services, body: Any) -> Click:
     )
 
 
-def _answer(services: Services, attempt: Attempt, reused: bool) -> dict[str, Any]:
+def _answer(services: Services, attempt: Attempt, reused: bool) -> SessionAnswer:
     code = services.links.code(attempt)
     product = services.catalog.get(attempt.product_id)
-    return view(attempt, services.links) | {
+    return {
+        **view(attempt, services.links),
         "reused": reused,
         "title": attempt.title,
         "image_url": product.image_url if product else None,

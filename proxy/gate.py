@@ -24,6 +24,12 @@ TOKEN_PAUSE_MS = 10_000
 TOKEN_REFUSED_KEPT_MS = 86_400_000  # shown until a call succeeds, or for a day
 
 HELD, REFUSED, FAILURES, PROBE = "vendor:held", "vendor:refused", "vendor:failures", "vendor:probe"
+LONGEST_MS = {
+    HELD: int(LONGEST_HOLD_S * 1000),
+    REFUSED: TOKEN_REFUSED_KEPT_MS,
+    FAILURES: FAILURES_KEPT_MS,
+    PROBE: PROBE_EVERY_MS,
+}
 
 
 def epoch_ms() -> int:
@@ -36,9 +42,7 @@ class Gate:
     def __init__(self, counters: Counters, clock: Callable[[], int] = epoch_ms) -> None:
         self._counters = counters
         self._clock = clock
-        self._trouble = (
-            False  # something to clear at the next success: spares writes when all is well
-        )
+        self._trouble = False  # there is something to clear at the next success
 
     def check(self) -> bool:
         """Pass, or raise Problem `busy` or `unavailable` with `retry_after`.
@@ -47,13 +51,13 @@ class Gate:
         try, so that an hour of failures costs the vendor no more calls than there are clicks.
         """
         now = self._clock()
-        held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
-        if held:
+        news = self._news(now)
+        if held := news.get(HELD):
             raise Problem("busy", retry_after=_seconds(held[1] - now))
-        refused = self._value(REFUSED, now, longest_ms=TOKEN_REFUSED_KEPT_MS)
+        refused = news.get(REFUSED)
         if refused and now < refused[0] <= now + TOKEN_PAUSE_MS:
             raise Problem("unavailable", retry_after=_seconds(refused[0] - now))
-        failures = self._value(FAILURES, now, longest_ms=FAILURES_KEPT_MS)
+        failures = news.get(FAILURES)
         self._trouble = bool(refused or failures)
         if not failures or failures[0] < FAILURES_TO_OPEN:
             return False
@@ -69,7 +73,7 @@ class Gate:
         now = self._clock()
         until = now + math.ceil(max(0.0, min(seconds, LONGEST_HOLD_S)) * 1000)
         with suppress(Error):
-            held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
+            held = self._news(now).get(HELD)
             if until > (held[1] if held else now):
                 self._counters.put(HELD, 1, until)
 
@@ -97,21 +101,21 @@ class Gate:
     def state(self) -> dict[str, str | int | bool | None]:
         """For /readyz and /metrics. `breaker`: closed, open, or half-open (a probe may go now)."""
         now = self._clock()
-        held = self._value(HELD, now, longest_ms=int(LONGEST_HOLD_S * 1000))
-        failures = self._value(FAILURES, now, longest_ms=FAILURES_KEPT_MS)
+        news = self._news(now)
+        held, failures = news.get(HELD), news.get(FAILURES)
         breaker = "closed"
         if failures and failures[0] >= FAILURES_TO_OPEN:
-            breaker = "open" if self._counters.get(PROBE, now) else "half-open"
+            breaker = "open" if PROBE in news else "half-open"
         return {
             "breaker": breaker,
             "held_until_ms": held[1] if held else None,
-            "token_refused": self._value(REFUSED, now, TOKEN_REFUSED_KEPT_MS) is not None,
+            "token_refused": REFUSED in news,
         }
 
-    def _value(self, key: str, now: int, longest_ms: int) -> tuple[int, int] | None:
-        """A counter, unless it ends later than it could: then the clock was set back since."""
-        found = self._counters.get(key, now)
-        return found if found and found[1] <= now + longest_ms else None
+    def _news(self, now: int) -> dict[str, tuple[int, int]]:
+        """What is noted, but for what ends later than it could: the clock was set back since."""
+        noted = self._counters.under("vendor:", now)
+        return {key: found for key, found in noted.items() if found[1] <= now + LONGEST_MS[key]}
 
 
 def _seconds(ms: int) -> int:

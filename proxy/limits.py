@@ -22,6 +22,7 @@ class Limits:
         self._counters = counters
         self._settings = settings
         self._zone = settings.timezone
+        self._salt = (0, 0)  # and until when it is good
         # What a power cut took from the counters is still in the store.
         now = now_ms()
         for _, key, first_day, until_ms in self._budgets(now):
@@ -96,9 +97,9 @@ class Limits:
         return blake2b(client.encode(), key=salt, digest_size=12).hexdigest()
 
     def _daily_salt(self, now: int) -> bytes:
-        found = self._counters.get("salt", now)
-        if found is None:
+        salt, until_ms = self._salt
+        if now >= until_ms:
             midnight = now - now % DAY_MS + DAY_MS
             self._counters.seed("salt", secrets.randbits(62), midnight, now)
-            found = self._counters.get("salt", now)
-        return str(found[0] if found else 0).encode()
+            salt, until_ms = self._salt = self._counters.get("salt", now) or (0, 0)
+        return str(salt).encode()

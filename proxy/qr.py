@@ -9,7 +9,7 @@ its key (6 µs), made from segno's codes at start.
 
 import io
 import re
-from functools import reduce
+from functools import cache, reduce
 from operator import xor
 from string import ascii_letters, digits
 from typing import NamedTuple
@@ -21,6 +21,7 @@ PIXELS = 8  # of an image, for each module
 MASK = 0  # readers take any; the standard's choice among eight only looks more even
 ALPHABET = ascii_letters + digits + "-_"
 ASCII_BITS = 7
+STRETCH = 8  # modules in a row whose path is remembered: 256 texts for each place
 DARK = re.compile("1+")
 
 
@@ -45,6 +46,8 @@ class LinkCodes:
 
         self._side = 0
         self._blank = modules("\0" * key_length)
+        starts = range(0, self._side, STRETCH)
+        self._stretches = [(x, min(x + STRETCH, self._side)) for x in starts]
         self._patterns: list[dict[str, int]] = []
         for position in range(key_length):
             bits = [modules(with_bit(position, bit)) ^ self._blank for bit in range(ASCII_BITS)]
@@ -56,17 +59,26 @@ class LinkCodes:
             )
 
     def code(self, key: str) -> QR:
-        """The code of one link: a rectangle for each horizontal run of dark modules."""
+        """The code of one link: a rectangle for each stretch of dark modules in a row."""
         pairs = zip(self._patterns, key, strict=True)
         modules = reduce(xor, (pattern[letter] for pattern, letter in pairs), self._blank)
         side = self._side
-        rows = format(modules, f"0{side * side}b")
-        path: list[str] = []
-        for y in range(side):
-            for run in DARK.finditer(rows, y * side, (y + 1) * side):
-                x, width = run.start() - y * side + QUIET_ZONE, run.end() - run.start()
-                path.append(f"M{x} {y + QUIET_ZONE}h{width}v1h-{width}z")
+        bits = format(modules, f"0{side * side}b")
+        path = [
+            _stretch(x + QUIET_ZONE, y + QUIET_ZONE, bits[y * side + x : y * side + end])
+            for y in range(side)
+            for x, end in self._stretches
+        ]
         return QR(side + 2 * QUIET_ZONE, "".join(path))
+
+
+@cache
+def _stretch(x: int, y: int, modules: str) -> str:
+    """The path of a few modules of a row, the first of which is at (x, y)."""
+    return "".join(
+        f"M{x + run.start()} {y}h{(width := run.end() - run.start())}v1h-{width}z"
+        for run in DARK.finditer(modules)
+    )
 
 
 def _ones(number: int) -> list[int]:

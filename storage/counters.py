@@ -38,6 +38,9 @@ ON CONFLICT (key) DO UPDATE SET
     value = iif(until_ms <= :now, excluded.value, max(value, excluded.value)),
     until_ms = excluded.until_ms
 """
+UNDER = """
+SELECT key, value, until_ms FROM counters WHERE key >= ? AND key < ? AND until_ms > ?
+"""
 PUT = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, until_ms = excluded.until_ms
@@ -81,6 +84,12 @@ class Counters:
             now=now_ms,
         )
         return (row[0], row[1]) if row else None
+
+    def under(self, prefix: str, now_ms: int) -> dict[str, tuple[int, int]]:
+        """(value, until_ms) of each counter whose key starts like this and which is not past."""
+        with self._lock:
+            rows = self._db.execute(UNDER, (prefix, f"{prefix}\x7f", now_ms)).fetchall()
+        return {key: (value, until_ms) for key, value, until_ms in rows}
 
     def put(self, key: str, value: int, until_ms: int) -> None:
         """Set a counter, whatever it was."""

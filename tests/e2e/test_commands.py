@@ -1,0 +1,116 @@
+"""The commands that a merchant types."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from app import cli
+from tests.servers import ROOT, TOKEN, Shop, eventually, free_port, http
+
+
+def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+
+
+@pytest.mark.parametrize(("path", "command"), [*commands(cli)], ids=lambda value: str(value))
+def test_every_command_and_option_is_explained(
+    path: tuple[str, ...], command: click.Command
+) -> None:
+    assert command.help, path
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, (path, parameter.name)
+
+
+def test_doctor_finds_a_running_shop_well(shop: Shop) -> None:
+    found = shop.command("doctor")
+    assert found.returncode == 0, found.stdout
+    for part in ("database", "public URL", "vendor: token", "clock"):
+        assert f"✓ {part}" in found.stdout
+    assert TOKEN not in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "part", "mend"),
+    [
+        ("TRYON_API_TOKEN", "a-wrong-token", "vendor: token", "TRYON_API_TOKEN"),
+        ("TRYON_API_URL", "http://127.0.0.1:9/v1", "vendor: tcp", "TRYON_API_URL"),
+        ("TRYON_DATABASE", "sqlite:////nowhere/at/all.db", "database", "The folder must exist"),
+    ],
+)
+def test_doctor_names_what_is_wrong_and_its_mend(
+    shop: Shop, tmp_path: Path, setting: str, value: str, part: str, mend: str
+) -> None:
+    sick = Shop(tmp_path, shop.environ["TRYON_API_URL"].removesuffix("/v1"), free_port())
+    sick.environ[setting] = value
+    found = sick.command("doctor")
+    assert found.returncode == 1
+    assert f"✗ {part}" in found.stdout
+    assert mend in found.stdout.partition(f"✗ {part}")[2]
+
+
+def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> None:
+    for command in (["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"], SERVE):
+        found = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert found.returncode == 1
+        for name in ("TRYON_API_TOKEN", "TRYON_PUBLIC_URL", "TRYON_SECRET_KEY"):
+            assert f"{name} is not set" in found.stderr
+        assert "Traceback" not in found.stderr
+
+
+SERVE = ["-c", "from app import cli; cli()", "serve"]
+
+
+def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from app import cli; cli()", "demo"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PORT": str(port), "HOST": "127.0.0.1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, f"it stopped: {printed}"
+            printed += line
+        addresses = dict(
+            line.strip().rsplit(maxsplit=1) for line in printed.splitlines() if "http" in line
+        )
+        browser = http()
+        assert "Try it on" in browser.get(addresses["Demo shop"] + "shop/trail-runner").text
+        assert browser.get(addresses["Dashboard"]).url.endswith("/dashboard/")
+        assert browser.get(addresses["Vendor simulator"]).ok
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stdout.close()
+    eventually(lambda: not _answers(f"http://127.0.0.1:{port}/healthz"))
+    eventually(lambda: not _answers(f"http://127.0.0.1:{port + 1}/"))
+
+
+def _answers(address: str) -> bool:
+    try:
+        return http().get(address, timeout=1).ok
+    except OSError:
+        return False

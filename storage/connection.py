@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 Connection = sqlite3.Connection
+Cursor = sqlite3.Cursor
 Error = sqlite3.Error
 IntegrityError = sqlite3.IntegrityError
 

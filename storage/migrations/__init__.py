@@ -28,3 +28,8 @@ def first(db: Database) -> None:
             f"CREATE TABLE {table} ({columns}, {counts}, PRIMARY KEY ({', '.join(key)}))"
             " STRICT, WITHOUT ROWID"
         )
+
+
+@migrations()
+def views(db: Database) -> None:
+    run_script(db, "0002_views.sql")

@@ -1,0 +1,278 @@
+"""Reading the numbers: from the totals where they can answer, else from the attempts.
+
+Everything is read from one snapshot, so that no two panels of a page can disagree.
+"""
+
+# ruff: noqa: S608 - names of tables and columns come from our own code; values are bound
+import json
+from calendar import monthrange
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from storage.batch import SELECT_ATTEMPT, Terms
+from storage.connection import Connection, Cursor
+from storage.events import attempt_ms
+from storage.funnel import COUNTS, TOTALS, Attempt, local_day, midnight_ms
+from storage.queries import query
+
+Counts = dict[str, int]  # of COUNTS, and "open"
+
+DIMENSIONS = ("product_id", "category", "locale", "device", "channel")
+ENDINGS = (
+    "completed", "abandoned", "failed", "cancelled", "other",
+    "expired_unlaunched", "expired_unreported", "create_failed",
+)  # fmt: skip
+# Tables that count by day, the smallest first.
+DAILY = ("totals_day_category", "totals_day", "totals_day_product")
+SUMS = ", ".join(f"sum({name})" for name in COUNTS)
+# These, behind the index of their own, are found without walking through all others.
+RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
+IS_RARE = f"outcome IN {RARE}"
+OPEN = " AND ".join(f"NOT {name}" for name in ENDINGS)
+# What an attempt must be to stand behind each count.
+BEHIND = {name: f"{name} > 0" for name in COUNTS[1:-2]} | {"open": OPEN}
+LOOKED_THROUGH = 20_000  # attempts a page of the list at most
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which part of the numbers: local days, both included, and what properties must be."""
+
+    first: date
+    last: date
+    filters: Mapping[str, str] = field(default_factory=dict)  # of DIMENSIONS
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(n) for n in range((self.last - self.first).days + 1)]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of attempts, newest first; `more` is where the next one starts, None at the end."""
+
+    attempts: tuple[Attempt, ...]
+    more: str | None
+
+
+def with_open(counts: Mapping[str, int]) -> Counts:
+    """The counts, and how many attempts can still end."""
+    return {**counts, "open": counts["clicks"] - sum(counts[name] for name in ENDINGS)}
+
+
+def answering_table(scope: Scope, by: str | None) -> str | None:
+    """The smallest table of totals that has all columns of a question; None: only attempts do."""
+    wanted = {*scope.filters, *({by} if by and by != "day" else ())}
+    return next((table for table in DAILY if wanted <= {*TOTALS[table]}), None)
+
+
+class Stats:
+    """What one snapshot of the store says."""
+
+    def __init__(self, db: Connection, zone: ZoneInfo) -> None:
+        self._db = db
+        self._terms = Terms.read(db, zone)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose days are counted."""
+        return self._terms.zone
+
+    @property
+    def raw_since(self) -> str:
+        """The first local day whose attempts are kept; "" where none were purged."""
+        return self._terms.line
+
+    def totals(self, scope: Scope) -> Counts:
+        return self.by(scope, None)[0].get("", with_open(dict.fromkeys(COUNTS, 0)))
+
+    def by(
+        self, scope: Scope, by: str | None, sort: str = "clicks", limit: int = 1_000
+    ) -> tuple[dict[str, Counts], int]:
+        """The counts for each value of a dimension, and how many values the limit left out.
+
+        By "day" in order and with every day of the scope, else the greatest of `sort` first.
+        """
+        table = answering_table(scope, by)
+        counted = self._counted(scope, by, table) if table else self._from_attempts(scope, by)
+        if by == "day":
+            zeros = with_open(dict.fromkeys(COUNTS, 0))
+            return {day.isoformat(): counted.get(day.isoformat(), zeros) for day in scope.days}, 0
+        keys = sorted(counted, key=lambda key: (-counted[key][sort], key))
+        return {key: counted[key] for key in keys[:limit]}, max(0, len(keys) - limit)
+
+    def _counted(self, scope: Scope, by: str | None, table: str) -> dict[str, Counts]:
+        """From a table of totals; products of whole months from the table of months."""
+        months, days = list[str](), scope.days
+        if table == "totals_day_product" and by != "day":
+            months, days = _whole_months(days)
+        sources = {
+            "totals_month_product": ("local_month", months),
+            table: ("local_day", [day.isoformat() for day in days]),
+        }
+        counted: list[tuple[Any, ...]] = []
+        for source, (column, periods) in sources.items():
+            if periods:
+                values = {"periods": json.dumps(periods), **scope.filters}
+                sql = (
+                    f"SELECT {_key(by)}, {SUMS} FROM {source} "
+                    f"WHERE {column} IN (SELECT value FROM json_each(:periods)) "
+                    f"{_and(scope.filters)} GROUP BY 1"
+                )
+                counted += self._db.execute(sql, values)
+        return _summed(counted)
+
+    def _from_attempts(self, scope: Scope, by: str | None) -> dict[str, Counts]:
+        """Where no total answers: slower the more there is. No impression has a channel."""
+        attempts = (
+            f"SELECT {_key(by)}, {SUMS} FROM attempt_counts "
+            f"WHERE local_day BETWEEN :first AND :last {_and(scope.filters)} GROUP BY 1"
+        )
+        zeros = ", 0" * (len(COUNTS) - 1)
+        seen = (
+            f"SELECT {_key(by)}, impressions{zeros} FROM ({query('impressions')}) "
+            f"WHERE true {_and(scope.filters)}"
+        )
+        values = {"first": str(scope.first), "last": str(scope.last), **scope.filters}
+        values["days"] = json.dumps(self._bounds(scope))
+        return _summed(self._db.execute(f"{attempts} UNION ALL {seen}", values))
+
+    def _bounds(self, scope: Scope) -> dict[str, tuple[int, int]]:
+        """Each day's first and last millisecond."""
+        edges = [
+            midnight_ms(day.isoformat(), self.zone)
+            for day in (*scope.days, scope.last + timedelta(1))
+        ]
+        return {
+            str(day): (start, end - 1)
+            for day, start, end in zip(scope.days, edges, edges[1:], strict=False)
+        }
+
+    def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
+        """(bucket, how many), in order, for each metric: launch, complete, vendor.
+
+        Of the filters only the channel's is known here.
+        """
+        values = {"first": str(scope.first), "last": str(scope.last)}
+        values |= {"channel": scope.filters.get("channel")}  # type: ignore[dict-item]
+        found: dict[str, list[tuple[int, int]]] = {}
+        for metric, bucket, n in self._db.execute(query("histograms"), values):
+            found.setdefault(metric, []).append((bucket, n))
+        return found
+
+    def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        """A report of `queries/`, each row by its columns' names."""
+        return list(_named(self._db.execute(query(name), values)))
+
+    def export(self, name: str, scope: Scope) -> tuple[list[str], Cursor]:
+        """The columns of an export of `queries/`, and its rows as they are read."""
+        rows = self._db.execute(query(name), self._export_values(scope))
+        return [column[0] for column in rows.description], rows
+
+    def export_size(self, name: str, scope: Scope) -> int:
+        sql = f"SELECT count(*) FROM ({query(name)})"
+        return int(self._db.execute(sql, self._export_values(scope)).fetchone()[0])
+
+    def _export_values(self, scope: Scope) -> dict[str, Any]:
+        start, end = self._edges(scope)
+        times = {"start": f"{start:012x}", "end": f"{end:012x}", "start_ms": start, "end_ms": end}
+        return dict.fromkeys(DIMENSIONS) | times | dict(scope.filters)
+
+    def _edges(self, scope: Scope) -> tuple[int, int]:
+        """The first millisecond of the scope, and the first after it."""
+        start, end = (
+            midnight_ms(day.isoformat(), self.zone)
+            for day in (scope.first, scope.last + timedelta(1))
+        )
+        return start, end
+
+    def created_by_day(self, before: date, days: int = 400) -> list[tuple[date, int]]:
+        """Sessions created on the finished days, for a forecast."""
+        sql = (
+            "SELECT local_day, sum(created) FROM totals_day_category "
+            "WHERE local_day BETWEEN ? AND ? GROUP BY 1"
+        )
+        values = (str(before - timedelta(days)), str(before - timedelta(1)))
+        return [(date.fromisoformat(day), n) for day, n in self._db.execute(sql, values)]
+
+    def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
+        """The attempts behind a count. A page looks through a bounded number, and may be short."""
+        path, values = self._path(scope, count, before)
+        some = f"SELECT * FROM attempt_counts WHERE {path} LIMIT {LOOKED_THROUGH}"
+        where = f"{BEHIND[count]} {_and(scope.filters)}"
+        values |= scope.filters
+        sql = f"SELECT id FROM ({some}) WHERE {where} LIMIT {limit + 1}"
+        found = [row[0] for row in self._db.execute(sql, values)]
+        more = found[limit - 1] if len(found) > limit else None
+        if more is None:
+            sql = f"SELECT min(id), count(*) FROM ({some})"
+            last, looked = self._db.execute(sql, values).fetchone()
+            more = last if looked == LOOKED_THROUGH else None
+        return Found(tuple(filter(None, map(self.attempt, found[:limit]))), more)
+
+    def _path(self, scope: Scope, count: str, before: str | None) -> tuple[str, dict[str, Any]]:
+        """The way through the attempts, newest first, on which the fewest are in vain.
+
+        Ids begin with the time, so that their order is that of the days.
+        """
+        start, end = (f"{edge:012x}" for edge in self._edges(scope))
+        before = min(before or end, end)
+        last = local_day(attempt_ms(before), self.zone)
+        values = {"start": start, "before": before, "first": str(scope.first), "last": last}
+        behind = "local_day BETWEEN :first AND :last AND +id < :before"
+        if count in RARE:
+            values["outcome"] = count
+            path = f"outcome = :outcome AND {IS_RARE} AND {behind}"
+        elif "product_id" in scope.filters:
+            path = f"product_id = :product_id AND {behind}"
+        else:
+            return "id >= :start AND id < :before ORDER BY id DESC", values
+        return f"{path} ORDER BY local_day DESC, id DESC", values
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        row = self._db.execute(f"{SELECT_ATTEMPT} WHERE id = ?", (attempt_id,)).fetchone()
+        return Attempt._make(row) if row else None
+
+    def about(self, table: str, attempt_id: str) -> list[dict[str, Any]]:
+        """An attempt's events, receipts or upstream_calls, in the order in which they came."""
+        sql = f"SELECT * FROM {table} WHERE attempt_id = ? ORDER BY id"
+        return list(_named(self._db.execute(sql, (attempt_id,))))
+
+
+def _key(by: str | None) -> str:
+    return "''" if by is None else "local_day" if by == "day" else by
+
+
+def _and(filters: Iterable[str]) -> str:
+    return " ".join(f"AND {name} = :{name}" for name in filters)
+
+
+def _summed(rows: Iterable[tuple[Any, ...]]) -> dict[str, Counts]:
+    """(key, counts…) of several sources, as one row of counts for each key."""
+    sums: dict[str, list[int]] = {}
+    for key, *counts in rows:
+        if counts[0] is not None:
+            before = sums.get(key)
+            sums[key] = [a + b for a, b in zip(before, counts, strict=True)] if before else counts
+    return {key: with_open(dict(zip(COUNTS, counts, strict=True))) for key, counts in sums.items()}
+
+
+def _named(rows: Cursor) -> Iterator[dict[str, Any]]:
+    names = [column[0] for column in rows.description]
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _whole_months(days: list[date]) -> tuple[list[str], list[date]]:
+    """The months that these consecutive days cover from end to end, and the days of no such."""
+    rest, months = list[date](), list[str]()
+    for month, group in groupby(days, lambda day: day.isoformat()[:7]):
+        its_days = list(group)
+        if len(its_days) == monthrange(its_days[0].year, its_days[0].month)[1]:
+            months.append(month)
+        else:
+            rest += its_days
+    return months, rest

@@ -8,9 +8,13 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import gevent
 
 from proxy.settings import SettingsError, load
 
@@ -41,12 +45,35 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let open streams end when the worker is told to stop, so that it stops at once."""
+    """Let streams and idle connections end when the worker is told to stop, so that it stops at
+    once: gunicorn would wait for them as long as for requests, all of `graceful_timeout`."""
+    gunicorns = worker.timeout_ctx
+    waiting: dict[object, Any] = {}
+
+    @contextmanager
+    def await_request() -> Iterator[None]:
+        with gunicorns() as timeout:
+            waiting[timeout] = gevent.getcurrent()
+            try:
+                yield
+            finally:
+                del waiting[timeout]
+
+    def end(timeout: object, greenlet: Any) -> None:
+        if timeout in waiting:
+            greenlet.throw(timeout)
+
+    def end_idle(idle: dict[object, Any]) -> None:
+        for pair in idle.items():
+            gevent.get_hub().loop.run_callback(end, *pair)
 
     def stop(number: int, frame: FrameType | None) -> None:
         worker.wsgi.extensions["tryon"].live.close()
+        # A request that was on its way has come by then.
+        gevent.spawn_later(0.5, end_idle, dict(waiting))
         worker.handle_exit(number, frame)
 
+    worker.timeout_ctx = await_request
     signal.signal(signal.SIGTERM, stop)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BODY_DEADLINE_S = 15.0
+CUT_SHORT = "The body could not be read to its end."
 KEY = re.compile(r"[A-Za-z0-9_.-]{20,}")
 # A client may make up methods; each would be another label in the metrics.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -144,7 +145,9 @@ def read_body(limit: int) -> bytes:
             raise
         raise Problem("request_timeout") from None
     except (OSError, ClientDisconnected):  # gunicorn's own errors are OSErrors
-        raise Problem("bad_request", "The body could not be read to its end.") from None
+        raise Problem("bad_request", CUT_SHORT) from None
     if len(body) > limit:
         raise Problem("payload_too_large")
+    if len(body) < (request.content_length or 0):
+        raise Problem("bad_request", CUT_SHORT)
     return body

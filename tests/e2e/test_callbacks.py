@@ -1,0 +1,465 @@
+"""`/callbacks/…`: proven genuine before anything else, kept whole, counted once."""
+
+import base64
+import gzip
+import itertools
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from standardwebhooks import Webhook
+
+from tests.e2e.wire import at_once, http, post, raw, rows, spread
+from tests.servers import Shop, Vendor, eventually, running_shop, unique
+
+
+class Trial:
+    """A session, with what the vendor knows of it."""
+
+    def __init__(self, shop: Shop, vendor: Vendor, product_id: str = "") -> None:
+        self.shop = shop
+        self.product_id = product_id or unique()
+        answer = shop.click(self.product_id)
+        assert answer.status_code == 201, answer.text
+        self.session = answer.json()
+        known = vendor.sessions(self.product_id)[0]
+        self.session_id = known["id"]
+        self.path = urlsplit(known["callback_url"]).path
+
+    def body(self, state: str = "completed", **more: Any) -> bytes:
+        return json.dumps({"session_id": self.session_id, "state": state} | more).encode()
+
+    def call(self, body: Any = None, **headers: Any) -> requests.Response:
+        """Call back as the vendor does: from a server, which sends no Origin."""
+        body = self.body() if body is None else body
+        return post(self.shop, self.path, body, Origin=None, **headers)
+
+    @property
+    def state(self) -> str:
+        return self.shop.state(self.session)
+
+    def receipts(self) -> list[tuple[Any, ...]]:
+        """(verdict, reason, body, headers) of each."""
+        sql = """SELECT verdict, receipts.reason, body, headers FROM receipts
+                 JOIN attempts ON attempts.id = attempt_id WHERE product_id = ?
+                 ORDER BY receipts.rowid"""
+        return rows(self.shop, sql, self.product_id)
+
+    def verdicts(self) -> list[tuple[str, str]]:
+        return [receipt[:2] for receipt in self.receipts()]
+
+    def completions(self) -> int:
+        sql = "SELECT sum(completed) FROM totals_day_product WHERE product_id = ?"
+        return int(rows(self.shop, sql, self.product_id)[0][0])
+
+
+@pytest.fixture
+def trial(shop: Shop, vendor: Vendor) -> Trial:
+    return Trial(shop, vendor)
+
+
+# --- Forged, replayed, for another ----------------------------------------------------------------
+
+
+def stored(shop: Shop) -> tuple[Any, ...]:
+    sql = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM receipts)"
+    return rows(shop, sql)[0]
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda path: path[:-1],
+        lambda path: path + "A",
+        lambda path: path[:-1] + ("A" if path[-1] != "A" else "B"),
+        lambda path: path[:-43] + "A" * 43,
+        lambda path: path.partition(".")[0],
+        lambda path: path.partition(".")[0] + ".",
+        lambda path: path[:-1] + "%C3%A9",
+        lambda path: path[:-1] + "%ff",
+        lambda path: path + "%00",
+        lambda path: path + "%0a",
+        lambda path: path + "%20",
+        lambda path: path + "=",
+        lambda path: path.upper().replace("/CALLBACKS/", "/callbacks/"),
+        lambda path: "/callbacks/" + "0" * 32 + "." + path.partition(".")[2],
+        lambda path: path[:11] + "A" * 3000,
+        lambda path: path[:11] + "x",
+        lambda path: path + "/",
+        lambda path: path + "/x",
+    ],
+)
+def test_a_forged_url_is_not_found_and_leaves_no_trace(trial: Trial, forge: Any) -> None:
+    before = stored(trial.shop)
+    answer = post(trial.shop, forge(trial.path), trial.body(), Origin=None)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert stored(trial.shop) == before
+    assert trial.state == "waiting"
+
+
+def test_every_forged_url_gets_the_same_answer(trial: Trial) -> None:
+    forged = [trial.path[:-1], "/callbacks/x", trial.path[:-43] + "B" * 43, trial.path + "%ff"]
+    answers = [post(trial.shop, path, trial.body(), Origin=None) for path in forged]
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_a_forged_url_is_refused_before_its_body_is_read(trial: Trial) -> None:
+    """The body is promised and never sent."""
+    head = (
+        f"POST {trial.path[:-1]} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Content-Length: 1000\r\n\r\n"
+    )
+    status, _ = raw(trial.shop, head.encode())
+    assert status == 404
+
+
+def test_other_methods_are_refused(trial: Trial) -> None:
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        assert http().request(method, trial.shop.url + trial.path).status_code == 405
+    assert trial.receipts() == []
+
+
+def test_a_hundred_copies_at_once_count_once(trial: Trial) -> None:
+    answers = at_once(100, lambda _: trial.call())
+    assert {answer.status_code for answer in answers} == {204}
+    assert trial.completions() == 1
+    sql = "SELECT count(*) FROM events WHERE name = 'callback' AND dedupe_key LIKE '%' || ? || '%'"
+    assert rows(trial.shop, sql, trial.session_id) == [(1,)]
+    verdicts = [verdict for verdict, _ in trial.verdicts()]
+    assert verdicts.count("accepted") == 1
+    assert set(verdicts[1:]) == {"duplicate"}
+    assert len(verdicts) == 50  # the bound for one attempt: a leaked URL fills no disk
+
+
+def test_a_callback_for_another_session_is_kept_and_not_counted(trial: Trial) -> None:
+    answer = trial.call(b'{"session_id": "tsn_someone-elses", "state": "completed"}')
+    assert answer.status_code == 204
+    assert trial.state == "waiting"
+    assert trial.completions() == 0
+    assert trial.verdicts() == [("mismatch", "")]
+
+
+def test_a_callback_cannot_end_the_session_that_it_names_by_anothers_url(
+    shop: Shop, vendor: Vendor
+) -> None:
+    mine, theirs = Trial(shop, vendor), Trial(shop, vendor)
+    assert mine.call(theirs.body()).status_code == 204
+    assert (mine.state, theirs.state) == ("waiting", "waiting")
+
+
+# --- Too large, encoded, unreadable ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_64_kib_is_refused_and_noted(trial: Trial, chunked: bool) -> None:
+    body = trial.body(padding="x" * 65_536)
+    pieces = (body[at : at + 4096] for at in range(0, len(body), 4096))
+    assert trial.call(pieces if chunked else body).status_code == 413
+    assert trial.verdicts() == [("unreadable", "payload_too_large")]
+    assert trial.state == "waiting"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_64_kib_is_taken(trial: Trial, chunked: bool) -> None:
+    body = trial.body(padding="")
+    body = trial.body(padding="x" * (65_536 - len(body)))
+    pieces = (body[at : at + 4096] for at in range(0, len(body), 4096))
+    assert trial.call(pieces if chunked else body).status_code == 204
+    assert trial.receipts()[0][2] == body
+
+
+def test_a_body_whose_promised_length_is_a_lie_is_refused(trial: Trial) -> None:
+    head = f"POST {trial.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"
+    assert raw(trial.shop, head.encode(), trial.body())[0] == 413
+    head = head.replace("99999999999", "1000")
+    assert raw(trial.shop, head.encode(), trial.body())[0] == 400
+    assert trial.state == "waiting"
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"zz\r\n{}\r\n0\r\n\r\n", b"5\r\n{}\r\n", b"-1\r\n", b"FFFFFFFFFFFFFFFFFF\r\n{}"]
+)
+def test_chunks_that_cannot_be_read_are_the_senders_mistake(trial: Trial, chunks: bytes) -> None:
+    head = f"POST {trial.path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert raw(trial.shop, head.encode(), chunks)[0] == 400
+    assert trial.state == "waiting"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "gzip, gzip"])
+def test_an_encoded_body_is_refused_and_not_inflated(trial: Trial, coding: str) -> None:
+    bomb = gzip.compress(b" " * 50_000_000, 9)
+    assert len(bomb) < 65_536
+    before = peak_memory(trial.shop)
+    assert trial.call(bomb, Content_Encoding=coding).status_code == 415
+    assert peak_memory(trial.shop) - before < 5_000
+    assert trial.verdicts() == [("unreadable", "unsupported_media_type")]
+
+
+def test_a_bomb_that_hides_its_coding_is_unreadable(trial: Trial) -> None:
+    bomb = gzip.compress(b" " * 50_000_000, 9)
+    assert trial.call(bomb).status_code == 400
+    assert trial.receipts()[0][2] == bomb
+
+
+def peak_memory(shop: Shop) -> int:
+    """KiB that the hungriest worker ever held."""
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in shop.workers()]
+    return max(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)
+
+
+UNREADABLE = {
+    "empty": (b"", "not_json"),
+    "space": (b"   ", "not_json"),
+    "half": (b'{"session_id": "', "not_json"),
+    "NULs": (b"\0" * 100, "not_json"),
+    "BOM": (b'\xef\xbb\xbf{"session_id": "a", "state": "b"}', "not_json"),
+    "UTF-16": ('{"session_id": "a", "state": "b"}'.encode("utf-16"), "not_json"),
+    "bad UTF-8": (b'{"session_id": "\xff\xfe", "state": "b"}', "not_json"),
+    "overlong": (b'{"session_id": "\xc0\xaf", "state": "b"}', "not_json"),
+    "lone surrogate": (b'{"session_id": "\\ud800", "state": "b"}', "not_json"),
+    "NUL in a string": (b'{"session_id": "a\\u0000b", "state": "b"}', "bad_value"),
+    "NaN": (b'{"session_id": "a", "state": NaN}', "not_json"),
+    "infinity": (b'{"session_id": "a", "state": "b", "x": 1e999}', "bad_value"),
+    "huge integer": (b'{"session_id": "a", "state": "b", "x": ' + b"9" * 5000 + b"}", None),
+    "2^64": (b'{"session_id": "a", "state": "b", "x": 18446744073709551616}', "bad_value"),
+    "deep": (b"[" * 30_000 + b"]" * 30_000, "too_deep"),
+    "deep objects": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "too_deep"),
+    "duplicate keys": (b'{"session_id": "a", "session_id": "b", "state": "c"}', "duplicate_key"),
+    "a list": (b'[{"session_id": "a", "state": "b"}]', "not_object"),
+    "a number": (b"7", "not_object"),
+    "null": (b"null", "not_object"),
+    "no session": (b'{"state": "completed"}', "no_session_id"),
+    "no state": (b'{"session_id": "a"}', "no_state"),
+    "a session that is a number": (b'{"session_id": 7, "state": "b"}', "bad_value"),
+    "a state that is a list": (b'{"session_id": "a", "state": ["b"]}', "bad_value"),
+    "a session too long": (b'{"session_id": "' + b"a" * 513 + b'", "state": "b"}', "bad_value"),
+    "line breaks": (b'{"session_id": "a\\r\\nb", "state": "c"}', "bad_value"),
+    "two values": (b'{"session_id": "a", "state": "b"} {}', "not_json"),
+    "comment": (b'{"session_id": "a", /* */ "state": "b"}', "not_json"),
+    "a form": (b"session_id=a&state=completed", "not_json"),
+    "markup": (b"<xml/>", "not_json"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_kept_to_the_byte(trial: Trial, name: str) -> None:
+    body, reason = UNREADABLE[name]
+    answer = trial.call(body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+    ((verdict, kept_reason, kept_body, _),) = trial.receipts()
+    assert verdict == "unreadable"
+    assert kept_reason == answer.json()["reason"]
+    assert reason in (None, kept_reason)
+    assert kept_body == body
+    assert trial.state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("application/json", "completed"), ("text/plain", "left"), (None, "done")]
+)
+def test_the_type_that_is_said_matters_less_than_the_body(
+    trial: Trial, kind: str | None, state: str
+) -> None:
+    """A refused callback is lost for good: one that can be read is taken."""
+    assert trial.call(trial.body(state), Content_Type=kind).status_code == 204
+    assert trial.state in ("completed", "abandoned")
+
+
+def test_a_receipt_keeps_neither_logins_nor_cookies(trial: Trial) -> None:
+    trial.call(
+        Authorization="Bearer someones-secret", Cookie="a=someones-secret",
+        Proxy_Authorization="someones-secret", X_Api_Key="someones-secret", User_Agent="x" * 5000,
+    )  # fmt: skip
+    ((_, _, body, headers),) = trial.receipts()
+    assert b"someones-secret" not in body
+    assert "someones-secret" not in headers
+    assert len(headers) < 2000
+    assert "someones-secret" not in trial.shop.logged()
+
+
+# --- In any order ---------------------------------------------------------------------------------
+
+
+def test_every_order_of_callbacks_comes_to_the_same(shop: Shop, vendor: Vendor) -> None:
+    words = ("started", "abandoned", "completed", "evaporated")
+
+    def final(order: tuple[str, ...]) -> tuple[Any, ...]:
+        trial = Trial(shop, vendor)
+        for word in order:
+            assert trial.call(trial.body(word)).status_code == 204
+        sql = "SELECT outcome, reason FROM attempts WHERE product_id = ?"
+        return (trial.state, trial.completions(), *rows(shop, sql, trial.product_id)[0])
+
+    orders = list(itertools.permutations(words))
+    found = set(spread(len(orders), lambda number: final(orders[number]), 8))
+    assert found == {("completed", 1, "completed", "completed")}
+
+
+def test_every_order_of_all_that_can_happen_comes_to_the_same(shop: Shop, vendor: Vendor) -> None:
+    acts = ("launch", "cancel", "abandoned", "failed")
+
+    def final(order: tuple[str, ...]) -> tuple[Any, ...]:
+        trial = Trial(shop, vendor)
+        for act in order:
+            if act == "launch":
+                shop.launch(trial.session["launch_url"])
+            elif act == "cancel":
+                http().post(trial.session["status_url"] + "/cancel")
+            else:
+                trial.call(trial.body(act))
+        return trial.state, trial.completions()
+
+    orders = list(itertools.permutations(acts))
+    found = set(spread(len(orders), lambda number: final(orders[number]), 8))
+    assert found == {("failed", 0)}
+
+
+def test_a_late_completion_wins_over_an_expiry(shop: Shop, vendor: Vendor) -> None:
+    trial = Trial(shop, vendor, unique("sim-expired"))
+    sql = "SELECT outcome FROM attempts WHERE product_id = ?"
+    eventually(lambda: rows(shop, sql, trial.product_id) == [("expired",)])
+    assert trial.state == "expired"
+    assert trial.call().status_code == 204
+    assert trial.state == "completed"
+    sql = "SELECT completed, expired_unlaunched FROM totals_day_product WHERE product_id = ?"
+    assert rows(shop, sql, trial.product_id) == [(1, 0)]
+
+
+def test_a_word_of_the_vendors_own_is_kept_as_it_came(trial: Trial) -> None:
+    trial.call(trial.body("Evaporated!", reason="<script>alert(1)</script>"))
+    sql = "SELECT outcome, reason FROM attempts WHERE product_id = ?"
+    assert rows(trial.shop, sql, trial.product_id) == [("other", "Evaporated!")]
+
+
+# --- Signed ---------------------------------------------------------------------------------------
+
+
+def secret(text: str) -> str:
+    return "whsec_" + base64.b64encode(text.encode().ljust(24, b".")).decode()
+
+
+NEW, OLD, WRONG = secret("new"), secret("old"), secret("wrong")
+
+
+@pytest.fixture(scope="module")
+def signing_shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("signing")
+    with running_shop(folder, vendor, TRYON_CALLBACK_SECRET=f"{NEW},{OLD}") as shop:
+        yield shop
+
+
+def signature(body: bytes, key: str = NEW, age_s: float = 0) -> dict[str, str]:
+    at = datetime.fromtimestamp(int(time.time() - age_s), UTC)
+    return {
+        "webhook_id": "msg_1",
+        "webhook_timestamp": str(int(at.timestamp())),
+        "webhook_signature": Webhook(key).sign("msg_1", at, body.decode()),
+    }
+
+
+@pytest.mark.parametrize("key", [NEW, OLD])
+def test_a_signed_callback_is_taken_while_secrets_rotate(
+    signing_shop: Shop, vendor: Vendor, key: str
+) -> None:
+    trial = Trial(signing_shop, vendor)
+    assert trial.call(**signature(trial.body(), key)).status_code == 204
+    assert trial.state == "completed"
+
+
+BAD_SIGNATURES: dict[str, dict[str, Any]] = {
+    "none": {"webhook_id": None, "webhook_timestamp": None, "webhook_signature": None},
+    "no id": {"webhook_id": None},
+    "no timestamp": {"webhook_timestamp": None},
+    "no signature": {"webhook_signature": None},
+    "empty": {"webhook_signature": ""},
+    "another id": {"webhook_id": "msg_2"},
+    "no base64": {"webhook_signature": "v1,!!!"},
+    "bad padding": {"webhook_signature": "v1,AAA"},
+    "not ASCII": {"webhook_signature": "v1,\xe9\xff".encode("latin-1")},
+    "an id that is not ASCII": {"webhook_id": b"\xff\xfe"},
+    "a timestamp in words": {"webhook_timestamp": "yesterday"},
+    "a timestamp for ever": {"webhook_timestamp": "9" * 400},
+    "a timestamp below zero": {"webhook_timestamp": "-99999999999999"},
+    "commas": {"webhook_signature": "," * 1000},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_SIGNATURES)
+def test_without_a_right_signature_nothing_counts(
+    signing_shop: Shop, vendor: Vendor, name: str
+) -> None:
+    trial = Trial(signing_shop, vendor)
+    answer = trial.call(**signature(trial.body()) | BAD_SIGNATURES[name])
+    assert (answer.status_code, answer.json()["code"]) == (401, "signature_invalid")
+    assert trial.verdicts() == [("unsigned", "signature_invalid")]
+    assert trial.state == "waiting"
+
+
+@pytest.mark.parametrize(("key", "age_s"), [(WRONG, 0), (NEW, 700), (NEW, -700)])
+def test_a_wrong_or_old_signature_is_refused(
+    signing_shop: Shop, vendor: Vendor, key: str, age_s: int
+) -> None:
+    trial = Trial(signing_shop, vendor)
+    assert trial.call(**signature(trial.body(), key, age_s)).status_code == 401
+    assert trial.state == "waiting"
+
+
+def test_a_signature_holds_for_its_own_body_alone(signing_shop: Shop, vendor: Vendor) -> None:
+    trial = Trial(signing_shop, vendor)
+    assert trial.call(trial.body("failed"), **signature(trial.body())).status_code == 401
+    assert trial.call(trial.body() + b" ", **signature(trial.body())).status_code == 401
+
+
+# --- With nowhere to put it -----------------------------------------------------------------------
+
+
+@contextmanager
+def locked(shop: Shop) -> Iterator[None]:
+    """Another program holds the database."""
+    with closing(sqlite3.connect(shop.database, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+def test_it_waits_for_a_database_that_is_locked_for_a_while(trial: Trial) -> None:
+    answers: list[int] = []
+
+    def send() -> None:
+        answers.append(trial.call().status_code)
+
+    with locked(trial.shop):
+        began = time.monotonic()
+        sender = Thread(target=send)
+        sender.start()
+        sender.join(1.5)
+        assert sender.is_alive(), "it was answered though nothing could be stored"
+        # Meanwhile who only reads is served as ever.
+        assert trial.state == "waiting"
+        assert time.monotonic() - began < 4
+    sender.join(10)
+    assert answers == [204]
+    assert trial.state == "completed"
+
+
+@pytest.mark.slow
+def test_it_says_so_when_a_database_stays_locked_and_recovers(trial: Trial) -> None:
+    with locked(trial.shop):
+        answer = trial.call()
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert int(answer.headers["Retry-After"]) > 0
+        ready = http().get(f"{trial.shop.url}/readyz", timeout=30)
+        assert (ready.status_code, ready.json()["parts"]["upstream"]) == (503, "ok")
+        assert ready.json()["parts"]["database"] != "ok"
+    assert trial.call().status_code == 204
+    assert trial.completions() == 1
+    assert http().get(f"{trial.shop.url}/readyz").status_code == 200

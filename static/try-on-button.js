@@ -24,6 +24,7 @@ const phone = () => navigator.userAgentData?.mobile || /Android|iP/.test(agent) 
 const boxed = /FBA|Instagram|musical|Snapchat|Line\/|; wv/.test(agent);
 
 // Depth, tag, part, and the states in which it is seen. A part's words bear its name.
+// In this order nothing that stays moves when the state changes.
 const OUTLINE = `
 0 span spinner creating
 0 dialog dialog
@@ -31,23 +32,22 @@ const OUTLINE = `
 2 slot header
 2 h2 title
 2 button close
-1 p head waiting soon
-1 div row
-2 ol steps waiting soon
+1 p status
+1 p error error
+1 slot completed completed
+1 div way creating waiting soon offline expired
+2 ol steps
 3 li step1
 3 li step2
 3 li step3
-2 div qr creating waiting soon offline expired
-1 p status
-1 p error error
-1 p time
-1 slot completed completed
+2 div qr
 1 p ${boxed ? 'hint' : ''} waiting
+1 button shop opened completed
 1 div row
-2 button refresh soon abandoned failed expired cancelled error
 2 a here waiting soon
 2 button copy waiting soon
-2 button shop opened completed
+2 button refresh soon abandoned failed expired cancelled error
+2 p time
 1 slot privacy`;
 
 // A session never goes back in this order, whatever arrives late.
@@ -66,18 +66,20 @@ button:disabled{opacity:.5}
 :focus-visible{outline:3px solid var(--try-on-focus,currentColor);outline-offset:2px}
 button[part=button],[part=refresh],[part=shop]{padding:var(--try-on-padding,12px 16px);border:var(--try-on-border,1px solid transparent);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas)}
 [part=spinner]{position:absolute;inset:0;width:16px;height:16px;margin:auto;border:3px dotted #fff;border-radius:50%;mix-blend-mode:difference;animation:turn 2s linear infinite}
-dialog{box-sizing:border-box;width:600px;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
+dialog{box-sizing:border-box;width:560px;margin-top:9vh;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
-[part=row]{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center;justify-content:center}
+[part=row],[part=way]{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
 h2{flex:1;margin:0;font-size:20px;overflow-wrap:anywhere}
 [part=close]{border:0}
 p:empty{display:none}
 ol{flex:1 1 200px;margin:0;padding-inline-start:20px}
 li{padding:4px}
-svg{width:224px;border-radius:12px;background:#fff;forced-color-adjust:none}
+li:empty{visibility:hidden}
+[part=qr]{margin:auto}
+svg{width:224px;height:224px;border-radius:12px;background:#fff;forced-color-adjust:none}
 :host(:not([state=waiting])) svg{opacity:.15}
-p{margin:0;text-align:center}
+p{margin:0}
 [part=status]{font-weight:600}
 :host([state=completed]) [part=status]{font-size:24px;animation:pop .5s}
 @keyframes turn{to{rotate:1turn}}

@@ -1,0 +1,125 @@
+"""One Chromium, one shop with the demo on, and a merchant's own site on another origin."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+
+from tests.browser.stage import LINK, STRICT, WITNESS, Api, Merchant, Product
+from tests.servers import Shop, Vendor, running_shop
+
+CHROMIUM = os.environ.get("TRYON_CHROMIUM") or shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
+
+expect.set_options(timeout=10_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/browser/" in str(item.path):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("TRYON_REQUIRE_BROWSER") == "1":
+            pytest.fail("no Chromium was found, and TRYON_REQUIRE_BROWSER demands one")
+        pytest.skip("no Chromium was found: install it, or name it in TRYON_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            # Playwright lets every popup through unless told not to.
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def merchant() -> Iterator[Merchant]:
+    merchant = Merchant()
+    yield merchant
+    merchant.server.shutdown()
+    merchant.server.server_close()
+
+
+@pytest.fixture(scope="session")
+def tryon(
+    tmp_path_factory: pytest.TempPathFactory, vendor: Vendor, merchant: Merchant
+) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("tryon")
+    settings = {
+        "TRYON_DEMO": "1",
+        "TRYON_ALLOWED_ORIGINS": merchant.origin,
+        "TRYON_MERCHANT_NAME": "Fern & Field",
+    }
+    with running_shop(folder, vendor, **settings) as shop:
+        yield shop
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes contexts, each with a storage of its own, and closes them."""
+    made: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        context = chromium.new_context(**({"locale": "en-GB"} | options))
+        context.add_init_script(WITNESS)
+        made.append(context)
+        return context
+
+    yield make
+    for context in made:
+        context.close()
+
+
+@pytest.fixture
+def product(
+    context: Callable[..., BrowserContext], merchant: Merchant, tryon: Shop
+) -> Callable[..., Product]:
+    """Opens a strict product page, by default with the server stood in for."""
+
+    def visit(
+        inside: str = LINK,
+        *,
+        attributes: str = "",
+        id: str = "sku-1",  # noqa: A002
+        stand_in: bool = True,
+        before: str = "",
+        after: str = "",
+        init: str = "",
+        policy: str = STRICT,
+        setup: Callable[[BrowserContext], None] | None = None,
+        **options: Any,
+    ) -> Product:
+        opened = context(**options)
+        if init:
+            opened.add_init_script(init)
+        api = Api(opened, tryon) if stand_in else None
+        if setup:
+            setup(opened)
+        html = f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Trail Runner</title>
+<main><h1>Trail Runner</h1>{before}
+<p><try-on-button product-id="{id}" category="footwear" {attributes}
+>{inside.format(id=id)}</try-on-button></p>
+<p><button id="cart">Add to bag</button></p></main>{after}
+<script type="module" src="{tryon.url}/try-on-button.js"></script></html>"""
+        page = opened.new_page()
+        page.goto(merchant.page(html, policy.format(tryon=tryon.url)))
+        page.wait_for_function("!!customElements.get('try-on-button')")
+        return Product(page, api)
+
+    return visit

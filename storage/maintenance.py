@@ -168,6 +168,5 @@ def _news(store: SQLiteStore, reading: Event) -> Event | None:
         return None
     return reading._replace(
         key=f"remapped:{reading.props['outcome']}:{current.key}",
-        received_ms=current.received_ms,
         props={**reading.props, "supersedes": current.key},
     )

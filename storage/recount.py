@@ -120,13 +120,12 @@ def _rebuild(db: Connection, terms: Terms, zone: ZoneInfo, progress: Progress) -
         db.execute(f"DELETE FROM {table} WHERE local_day >= ?", (terms.line,))
     for table in ("totals_month_product", "totals_hour", "attempts"):
         db.execute(f"DELETE FROM {table}")
-    moved = terms._replace(zone=zone)
+    # What the other zone puts before the line is added there, and goes with the next purge.
     found: list[Difference] = []
-    recount = Recount(db, moved, 0, progress, found)
+    recount = Recount(db, terms._replace(zone=zone), 0, progress, found)
     recount.write_totals(_write_attempts(db, recount.attempts()))
     if found:
         raise StorageUnavailable(f"unreadable: {found[:3]}")
-    purge_all(db, moved)  # what the other zone puts before the line has been added there just now
 
 
 class Recount:

@@ -269,6 +269,28 @@ def test_a_purge_takes_the_raw_rows_before_its_day_and_keeps_the_totals(store: S
     assert {name: table(store.path, name) for name in kept} == before
 
 
+def test_a_purge_line_may_cut_an_hour_in_two(tmp_path: Path) -> None:
+    zone = ZoneInfo("Asia/Kolkata")
+    line = moment("2026-03-29T00:00", zone.key)
+    store = SQLiteStore(tmp_path / "tryon.db", zone)
+    minutes = (-31, -29, -1, 0, 1, 29, 31)
+    ids = {minute: attempt_id(line + minute * MINUTE) for minute in minutes}
+    store.commit([Entry((click(a),)) for a in ids.values()])
+    purge(store, "2026-03-29")
+    assert [row[0] for row in table(store.path, "attempts")] == list(ids.values())[3:]
+    first = line // 3_600_000 + 1
+    assert [row[:3] for row in table(store.path, "totals_hour")] == [(first, "", 0)]
+    assert verify(store) == []
+    # The cut hour is written to again, and stays out of the comparison.
+    store.commit([Entry((launch(ids[1], line + 2 * MINUTE),))])
+    assert verify(store) == []
+    rebuild(store)
+    assert verify(store) == []
+    assert [row[0] for row in table(store.path, "totals_hour")] == [first]
+    assert sum(row[5] for row in table(store.path, "totals_day")) == len(minutes)
+    store.close()
+
+
 def test_after_a_purge_it_still_finds_what_is_wrong(store: SQLiteStore) -> None:
     purge(store, "2026-03-29")
     tamper(

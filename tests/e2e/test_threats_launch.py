@@ -1,0 +1,205 @@
+"""`/go/…`: a person launches, once and only to the vendor; nothing else that follows links does."""
+
+import json
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+import requests
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+
+from proxy.devices import PEOPLE, TOOLS
+from tests.e2e.wire import at_once, http, rows, spread
+from tests.servers import DESKTOP, PHONE, Shop, Vendor, unique
+
+# What previews links in messengers, as they call themselves.
+PREVIEWERS = [
+    "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+    "WhatsApp/2.23.20.0 A",
+    "TelegramBot (like TwitterBot)",
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+    "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+    "Twitterbot/1.0",
+    "LinkedInBot/1.0 (compatible; Mozilla/5.0; Apache-HttpClient +http://www.linkedin.com)",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "SkypeUriPreview Preview/0.5",
+    "Pinterest/0.2 (+https://www.pinterest.com/bot.html)",
+    "Mozilla/5.0 (Macintosh) AppleWebKit/600.2.5 (KHTML, like Gecko) Version/8.0.2 Safari/600.2.5 "
+    "(Applebot/0.1; +http://www.apple.com/go/applebot)",
+    "",
+]
+CRAWLERS = [
+    entry["instances"][0]
+    for entry in CRAWLER_USER_AGENTS_DATA
+    if entry["instances"]
+    and entry["pattern"] not in PEOPLE
+    and not TOOLS.intersection(entry["tags"])
+]
+PREFETCHES = [
+    {"Sec-Purpose": "prefetch"},
+    {"Sec-Purpose": "prefetch;prerender"},
+    {"Purpose": "prefetch"},
+    {"X-Moz": "prefetch"},
+    {"X-Purpose": "preview"},
+]
+
+
+@pytest.fixture
+def session(shop: Shop) -> dict[str, Any]:
+    return dict(shop.click(unique(), title="Trail Runner").json())
+
+
+def get(url: str, **headers: str) -> requests.Response:
+    with http() as client:
+        return client.get(url, headers=headers, allow_redirects=False)
+
+
+def launches(shop: Shop, session: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """(channel, how many people launched) of a session's launch events."""
+    sql = """SELECT channel, (SELECT count(*) FROM events WHERE attempt_id = attempts.id
+             AND name = 'launch' AND props NOT LIKE '%"bot"%') FROM attempts WHERE public_id = ?"""
+    return rows(shop, sql, session["id"])
+
+
+def test_a_head_launches_nothing(shop: Shop, session: dict[str, Any]) -> None:
+    answer = http().head(session["launch_url"], headers={"User-Agent": PHONE})
+    assert answer.status_code == 200
+    assert "Location" not in answer.headers
+    assert shop.state(session) == "waiting"
+    assert launches(shop, session) == [("", 0)]
+
+
+@pytest.mark.parametrize("headers", PREFETCHES)
+def test_a_prefetch_launches_nothing(
+    shop: Shop, session: dict[str, Any], headers: dict[str, str]
+) -> None:
+    answer = get(session["launch_url"], **headers | {"User-Agent": PHONE})
+    assert (answer.status_code, "Location" in answer.headers) == (403, False)
+    assert shop.state(session) == "waiting"
+    assert launches(shop, session) == [("", 0)]
+
+
+def test_no_crawler_that_is_known_launches(shop: Shop, session: dict[str, Any]) -> None:
+    agents = [*PREVIEWERS, *CRAWLERS]
+    assert len(agents) > 400
+
+    def visit(number: int) -> tuple[int, bool]:
+        # A header cannot hold every character that lists hold.
+        agent = agents[number].strip().encode("ascii", "replace").decode()
+        answer = get(session["launch_url"], **{"User-Agent": agent})
+        return answer.status_code, "Location" in answer.headers
+
+    assert set(spread(len(agents), visit)) == {(200, False)}
+    assert shop.state(session) == "waiting"
+    assert launches(shop, session) == [("", 0)]
+    sql = "SELECT sum(opened) FROM totals_day_product WHERE product_id = ?"
+    assert rows(shop, sql, session["product_id"]) == [(0,)]
+
+
+def test_a_preview_tells_nothing_of_where_the_link_leads(
+    shop: Shop, vendor: Vendor, session: dict[str, Any]
+) -> None:
+    page = get(session["launch_url"], **{"User-Agent": PREVIEWERS[0]})
+    assert "Trail Runner" in page.text
+    assert vendor.sessions(session["product_id"])[0]["id"] not in page.text
+
+
+def test_a_person_who_was_taken_for_a_bot_goes_on_by_a_button(
+    shop: Shop, vendor: Vendor, session: dict[str, Any]
+) -> None:
+    url = session["launch_url"] + "?q"
+    page = get(url, **{"User-Agent": PREVIEWERS[0]})
+    assert '<form class="wide" method="post">' in page.text
+    answer = http().post(url, headers={"User-Agent": PREVIEWERS[0]}, allow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == vendor.sessions(session["product_id"])[0]["launch_url"]
+    assert shop.state(session) == "opened"
+    assert launches(shop, session) == [("qr", 1)]
+
+
+@pytest.mark.parametrize(("mark", "channel"), [("", "direct"), ("?q", "qr")])
+def test_however_often_a_link_is_followed_it_is_one_launch(
+    shop: Shop, session: dict[str, Any], mark: str, channel: str
+) -> None:
+    answers = at_once(20, lambda _: get(session["launch_url"] + mark, **{"User-Agent": PHONE}))
+    assert {answer.status_code for answer in answers} == {302}
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert launches(shop, session) == [(channel, 1)]
+    sql = "SELECT sum(opened) FROM totals_day_product WHERE product_id = ?"
+    assert rows(shop, sql, session["product_id"]) == [(1,)]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("agent", [PHONE, DESKTOP, PREVIEWERS[0]])
+def test_an_expired_link_offers_a_new_one_and_leads_nowhere(
+    shop: Shop, vendor: Vendor, method: str, agent: str
+) -> None:
+    product_id = unique("sim-expired")
+    session = shop.click(product_id, title='<b>"Trail" & Runner').json()
+    answer = http().request(
+        method, session["launch_url"], headers={"User-Agent": agent}, allow_redirects=False
+    )
+    assert (answer.status_code, "Location" in answer.headers) == (410, False)
+    assert vendor.sessions(product_id)[0]["id"] not in answer.text
+    fields = {
+        name: unescape(value)
+        for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', answer.text)
+    }
+    again = http().post(
+        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
+    )
+    assert (again.status_code, vendor.calls(product_id)) == (303, 2)
+    assert launches(shop, session) == [("", 0)]
+
+
+# Known tricks to have a redirect lead elsewhere, as path, query and header.
+ELSEWHERE = [
+    "https://evil.example", "//evil.example", "///evil.example", "/\\evil.example",
+    "\\\\evil.example", "https:evil.example", "http:/evil.example", "//evil.example/%2f..",
+    "/%09/evil.example", "/%5cevil.example", "//evil%E3%80%82example", "javascript:alert(1)",
+    "data:text/html,x", "https://launch.tryon-api.com@evil.example", "//google.com%00.evil.example",
+    "https://evil.example#launch.tryon-api.com", "?url=https://evil.example", "%0d%0aLocation:x",
+]  # fmt: skip
+NAMES = ("url", "next", "to", "redirect", "launch_url", "return", "continue", "q", "lang", "back")
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
+def test_a_link_leads_to_the_vendor_and_nowhere_else(
+    shop: Shop, vendor: Vendor, session: dict[str, Any], target: str
+) -> None:
+    stored = vendor.sessions(session["product_id"])[0]["launch_url"]
+    query = "&".join(f"{name}={requests.utils.quote(target, safe='%')}" for name in NAMES)
+    answer = get(
+        f"{session['launch_url']}?{query}",
+        **{"User-Agent": PHONE, "Host": "evil.example", "X-Forwarded-Host": "evil.example",
+           "Referer": "https://evil.example/", "X-Original-URL": "/\\evil.example"},
+    )  # fmt: skip
+    assert answer.headers["Location"] == stored
+    for path in (f"{session['launch_url']}/{target}", f"{shop.url}/go/{target}"):
+        answer = get(path, **{"User-Agent": PHONE})
+        assert answer.status_code in (302, 400, 404)
+        assert answer.headers.get("Location", stored) == stored
+    for path in ("/t/sku", "/embed", f"/handoff/{session['id']}", "/sessions"):
+        assert "Location" not in get(f"{shop.url}{path}?{query}").headers
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    ["sim-bad-launch-host", "sim-http-launch", "sim-script-launch", "sim-userinfo-launch"],
+)
+def test_a_launch_url_of_another_kind_is_never_stored(shop: Shop, scenario: str) -> None:
+    product_id = unique(scenario)
+    answer = shop.click(product_id)
+    assert (answer.status_code, answer.json()["code"]) == (502, "bad_upstream_reply")
+    sql = "SELECT launch_url FROM attempts WHERE product_id = ?"
+    assert rows(shop, sql, product_id) == [(None,)]
+    assert "example.net" not in answer.text
+
+
+def test_the_redirect_gives_nothing_away(session: dict[str, Any]) -> None:
+    answer = get(session["launch_url"], **{"User-Agent": PHONE})
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert session["id"] not in json.dumps(dict(answer.headers)) + answer.text

@@ -16,12 +16,17 @@ from typing import Any
 
 import gevent
 
+from proxy import catalog
 from proxy.settings import SettingsError, load
 
 try:
     settings = load()
+    if settings.catalog:  # said here once, and not by each worker
+        catalog.load(settings.catalog)
 except SettingsError as error:
     sys.exit("\n".join(["The app cannot start:", *error.problems, "`tryon doctor` says more."]))
+except catalog.CatalogError as error:
+    sys.exit(f"The app cannot start:\nTRYON_CATALOG cannot be used. {error}")
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = settings.workers

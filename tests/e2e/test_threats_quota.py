@@ -1,0 +1,201 @@
+"""Nobody burns the merchant's quota: rates, budgets and the catalogue, exact over all workers."""
+
+import json
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.wire import at_once, counted, http, post, rows, spread
+from tests.servers import DESKTOP, Shop, Vendor, eventually, running_shop, unique
+
+
+def click(
+    shop: Shop, product_id: str, forwarded: str | None = None, **body: str
+) -> tuple[int, str]:
+    """Status and problem code of a click over a connection of its own."""
+    answer = post(
+        shop,
+        "/sessions",
+        json.dumps({"product_id": product_id, "category": "footwear"} | body),
+        X_Forwarded_For=forwarded,
+    )
+    return answer.status_code, answer.json().get("code", "")
+
+
+# --- The rate of one client -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("limited")
+    with running_shop(folder, vendor, TRYON_CLIENT_RATE="5/hour") as shop:
+        yield shop
+
+
+def test_a_client_has_its_rate_whatever_address_it_claims(limited: Shop, vendor: Vendor) -> None:
+    product_id = unique()
+    found = at_once(40, lambda n: click(limited, product_id, f"198.51.100.{n}, 10.0.0.{n}"))
+    assert counted(found) == {(201, ""): 5, (429, "rate_limited"): 35}
+    assert vendor.calls(product_id) == 5
+    answer = limited.click(product_id)
+    assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    # Who only looks, or clicks what is there, is not held up.
+    session = rows(limited, "SELECT public_id FROM attempts LIMIT 1")[0][0]
+    assert limited.click(product_id, resume=session).status_code == 200
+    assert http().get(f"{limited.url}/sessions/{session}").status_code == 200
+
+
+def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    settings = {"TRYON_CLIENT_RATE": "3/hour", "TRYON_TRUSTED_PROXIES": "1"}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        product_id = unique()
+        for address in ("198.51.100.1", "198.51.100.2", "2001:db8::1"):
+            found = at_once(6, lambda _, address=address: click(shop, product_id, address))
+            assert counted(found) == {(201, ""): 3, (429, "rate_limited"): 3}
+        # What stands before the last hop came from the client, and is not believed.
+        found = at_once(6, lambda n: click(shop, product_id, f"203.0.113.{n}, 198.51.100.3"))
+        assert counted(found) == {(201, ""): 3, (429, "rate_limited"): 3}
+        assert vendor.calls(product_id) == 12
+
+
+# --- Budgets --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("budget", ["TRYON_DAILY_SESSIONS", "TRYON_MONTHLY_SESSIONS"])
+def test_a_budget_is_exact_over_workers_and_a_kill(
+    tmp_path: Path, vendor: Vendor, budget: str
+) -> None:
+    with running_shop(tmp_path, vendor, **{budget: "25"}) as shop:
+        product_id = unique()
+        refused = unique("sim-400")
+        assert {click(shop, refused) for _ in range(5)} == {(422, "not_available")}
+        found = at_once(20, lambda _: click(shop, product_id))
+        assert counted(found) == {(201, ""): 20}  # what the vendor refused was put back
+        shop.kill()
+        shop.start()
+        found = at_once(60, lambda _: click(shop, product_id))
+        assert counted(found) == {(201, ""): 5, (429, "budget_exhausted"): 55}
+        shop.kill()
+        for counters in tmp_path.glob("tryon.db-counters*"):
+            counters.unlink()  # as after a power cut
+        shop.start()
+        assert counted(at_once(10, lambda _: click(shop, product_id))) == {
+            (429, "budget_exhausted"): 10
+        }
+        assert vendor.calls(product_id) == 25
+        assert rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL") == [(25,)]
+
+
+def test_a_budget_of_none_makes_no_call(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="0") as shop:
+        product_id = unique()
+        assert click(shop, product_id) == (429, "budget_exhausted")
+        assert vendor.calls(product_id) == 0
+
+
+def test_a_worker_that_is_killed_costs_no_budget_twice(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="10") as shop:
+        product_id = unique()
+        assert counted(at_once(4, lambda _: click(shop, product_id))) == {(201, ""): 4}
+        before = shop.workers()
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        eventually(lambda: len(shop.workers()) == 2 and not set(shop.workers()) & set(before))
+        found = at_once(20, lambda _: click(shop, product_id))
+        assert counted(found) == {(201, ""): 6, (429, "budget_exhausted"): 14}
+
+
+@pytest.mark.slow
+def test_ten_thousand_spoofed_clicks_cost_no_more_than_the_limits_say(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    settings = {"TRYON_CLIENT_RATE": "50/hour", "TRYON_DAILY_SESSIONS": "40"}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        product_id = unique()
+
+        def burst(client: int) -> list[int]:
+            """Many clicks over one connection, as a script sends them, each as someone else."""
+            statuses = []
+            with http() as session:
+                for n in range(625):
+                    body = {"product_id": product_id, "category": "footwear"}
+                    headers = {
+                        "Origin": shop.origin,
+                        "User-Agent": f"{DESKTOP} {uuid.uuid4()}",
+                        "X-Forwarded-For": f"10.{client}.{n >> 8}.{n & 255}",
+                        "X-Real-IP": f"10.{client}.{n >> 8}.{n & 255}",
+                    }
+                    answer = session.post(f"{shop.url}/sessions", json=body, headers=headers)
+                    statuses.append(answer.status_code)
+            return statuses
+
+        found = counted(status for statuses in spread(16, burst) for status in statuses)
+        assert found == {201: 40, 429: 9_960}
+        assert vendor.calls(product_id) == 40
+
+
+# --- The catalogue --------------------------------------------------------------------------------
+
+CSV = (
+    "product_id,category,title,image_url,asset_urls\n"
+    "{known},eyewear,Round Frame,https://shop.example/1.jpg,https://shop.example/1.glb\n"
+    "watch-1,watches,A Watch,,\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
+    tmp_path: Path, vendor: Vendor, kind: str
+) -> None:
+    known, unknown = unique(), unique()
+    catalog = tmp_path / f"products.{kind}"
+    text = CSV.format(known=known)
+    if kind == "json":
+        names, *lines = (line.split(",") for line in text.splitlines())
+        entries = [
+            {name: value for name, value in zip(names, line, strict=True) if value}
+            for line in lines
+        ]
+        text = json.dumps(entries)
+    catalog.write_text(text)
+    with running_shop(tmp_path, vendor, TRYON_CATALOG=str(catalog)) as shop:
+        answer = shop.click(known, category="footwear", title="Something else")
+        session = answer.json()
+        assert answer.status_code == 201
+        assert (session["category"], session["title"]) == ("eyewear", "Round Frame")
+        assert session["image_url"] == "https://shop.example/1.jpg"
+        assert vendor.sessions(known)[0]["category"] == "eyewear"
+        assert http().get(f"{shop.url}/t/{known}").status_code == 200
+        body = json.dumps({"product_id": known})
+        assert post(shop, "/sessions", body).status_code == 201
+        assert click(shop, unknown) == (400, "unknown_product")
+        assert click(shop, "watch-1") == (400, "unsupported_category")
+        assert http().get(f"{shop.url}/t/{unknown}").status_code == 404
+        assert (vendor.calls(unknown), vendor.calls("watch-1")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("products.csv", "product_id,category\nsku-1,footwear\nsku 2,footwear\n",
+         ["line 3", "product_id"]),
+        ("products.json", '[{"product_id": "sku-1"}]', ["entry 1", "category"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_catalogue_stops_the_start_and_says_where(
+    tmp_path: Path, vendor: Vendor, name: str, content: str, said: list[str]
+) -> None:
+    catalog = tmp_path / name
+    catalog.write_text(content)
+    shop = Shop(tmp_path, vendor.url, 1, TRYON_CATALOG=str(catalog))
+    answer = shop.command("serve")
+    assert answer.returncode != 0
+    for word in (name, *said):
+        assert word in answer.stderr, answer.stderr
+    assert "Traceback" not in answer.stderr

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from tests.e2e.wire import at_once, http, post, raw, rows, spread
+from tests.e2e.wire import at_once, http, peak_memory, post, raw, rows, spread
 from tests.servers import Shop, Vendor, eventually, running_shop, unique
 
 
@@ -208,12 +207,6 @@ def test_a_bomb_that_hides_its_coding_is_unreadable(trial: Trial) -> None:
     bomb = gzip.compress(b" " * 50_000_000, 9)
     assert trial.call(bomb).status_code == 400
     assert trial.receipts()[0][2] == bomb
-
-
-def peak_memory(shop: Shop) -> int:
-    """KiB that the hungriest worker ever held."""
-    texts = [Path(f"/proc/{pid}/status").read_text() for pid in shop.workers()]
-    return max(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)
 
 
 UNREADABLE = {

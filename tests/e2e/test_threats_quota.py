@@ -67,7 +67,10 @@ def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
 # --- Budgets --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("budget", ["TRYON_DAILY_SESSIONS", "TRYON_MONTHLY_SESSIONS"])
+@pytest.mark.parametrize(
+    "budget",
+    ["TRYON_DAILY_SESSIONS", pytest.param("TRYON_MONTHLY_SESSIONS", marks=pytest.mark.slow)],
+)
 def test_a_budget_is_exact_over_workers_and_a_kill(
     tmp_path: Path, vendor: Vendor, budget: str
 ) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -72,3 +73,9 @@ def counted(values: Iterable[T]) -> dict[T, int]:
     for value in values:
         found[value] = found.get(value, 0) + 1
     return found
+
+
+def peak_memory(shop: Shop) -> int:
+    """KiB that the hungriest worker ever held."""
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in shop.workers()]
+    return max(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)

@@ -3,9 +3,9 @@
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from proxy import failures, services, web
+from proxy import access, failures, services, web
 from proxy.cli import cli
-from proxy.routes import callbacks, demo, embed, handoff, ops, sessions
+from proxy.routes import callbacks, dashboard, demo, embed, handoff, ops, sessions, stats
 from proxy.settings import Settings, load
 
 __all__ = ["cli", "create_app"]
@@ -32,6 +32,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(callbacks.blueprint(built))
     app.register_blueprint(embed.blueprint(built))
     app.register_blueprint(ops.blueprint(built))
+    if settings.dashboard_password:
+        door = access.install(app, settings, built.limits)
+        app.register_blueprint(dashboard.blueprint(built, door))
+        app.register_blueprint(stats.blueprint(built, door))
     if settings.demo:
         app.register_blueprint(demo.blueprint(built))
     return app

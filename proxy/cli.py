@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from proxy import cli_numbers
 from proxy import settings as settings_module
 from proxy.demo import demo
 from proxy.doctor import checks
@@ -26,6 +27,8 @@ def cli() -> None:
 
 cli.add_command(simulate)
 cli.add_command(demo)
+for command in cli_numbers.COMMANDS:
+    cli.add_command(command)
 
 
 def load_settings() -> Settings:

@@ -277,13 +277,18 @@ def read_callback(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> Complet
     return Completion(
         session_id=session_id,
         state=state,
-        outcome=mapping.get(re.sub(r"[\s-]+", "_", state.strip().lower()), "other"),
+        outcome=mapping.get(normal_word(state), "other"),
         started_at=_time(members, STARTED),
         launched_at=_time(members, LAUNCHED),
         ended_at=_time(members, ENDED),
         references=_references(members),
         extra=members,
     )
+
+
+def normal_word(state: str) -> str:
+    """A state's word as OUTCOMES has it."""
+    return re.sub(r"[\s-]+", "_", state.strip().lower())
 
 
 def _word(members: dict[str, Any], names: tuple[str, ...], absent: str) -> str:

@@ -100,6 +100,6 @@ class Limits:
         salt, until_ms = self._salt
         if now >= until_ms:
             midnight = now - now % DAY_MS + DAY_MS
-            self._counters.seed("salt", secrets.randbits(62), midnight, now)
-            salt, until_ms = self._salt = self._counters.get("salt", now) or (0, 0)
+            proposed = secrets.randbits(62)
+            salt, _ = self._salt = self._counters.agree("salt", proposed, midnight, now)
         return str(salt).encode()

@@ -15,8 +15,10 @@ from proxy.live import Live
 from proxy.sessions import Sessions
 from proxy.settings import Settings
 from proxy.static_files import StaticFiles
+from proxy.threads import Threads
 from proxy.upstream import UpstreamClient
 from proxy.views import Links
+from proxy.words import Words
 from storage.counters import Counters
 from storage.sqlite import SQLiteStore
 from storage.writer import Offload, Writer
@@ -38,6 +40,8 @@ class Services:
     gate: Gate
     limits: Limits
     sessions: Sessions
+    words: Words
+    threads: Threads
 
 
 def database_path(settings: Settings) -> Path:
@@ -96,6 +100,8 @@ def build(settings: Settings) -> Services:
         gate=gate,
         limits=limits,
         sessions=sessions,
+        words=Words(store),
+        threads=Threads(2),
     )
 
 

@@ -38,6 +38,13 @@ ON CONFLICT (key) DO UPDATE SET
     value = iif(until_ms <= :now, excluded.value, max(value, excluded.value)),
     until_ms = excluded.until_ms
 """
+AGREE = """
+INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
+ON CONFLICT (key) DO UPDATE SET
+    value = iif(until_ms <= :now, excluded.value, value),
+    until_ms = iif(until_ms <= :now, excluded.until_ms, until_ms)
+RETURNING value, until_ms
+"""
 UNDER = """
 SELECT key, value, until_ms FROM counters WHERE key >= ? AND key < ? AND until_ms > ?
 """
@@ -84,6 +91,12 @@ class Counters:
             now=now_ms,
         )
         return (row[0], row[1]) if row else None
+
+    def agree(self, key: str, value: int, until_ms: int, now_ms: int) -> tuple[int, int]:
+        """(value, until_ms) of the first that proposed one, among all workers."""
+        row = self._one(AGREE, key=key, value=value, until=until_ms, now=now_ms)
+        assert row is not None  # noqa: S101 - RETURNING answers every upsert
+        return row[0], row[1]
 
     def under(self, prefix: str, now_ms: int) -> dict[str, tuple[int, int]]:
         """(value, until_ms) of each counter whose key starts like this and which is not past."""

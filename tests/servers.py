@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,10 +30,16 @@ METRICS_TOKEN = "a-metrics-token-for-tests"
 T = TypeVar("T")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(*, and_the_next: bool = False) -> int:
+    while True:
+        with socket.socket() as probe, socket.socket() as another:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+            if not and_the_next:
+                return port
+            with suppress(OSError):
+                another.bind(("127.0.0.1", port + 1))
+                return port
 
 
 def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:

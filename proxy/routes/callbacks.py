@@ -11,7 +11,8 @@ from proxy.capability import signature_is_valid
 from proxy.contract import Completion, UnreadableCallback, read_callback
 from proxy.errors import Problem
 from proxy.services import Services
-from storage.events import Entry, Event, Receipt, event, now_ms
+from proxy.words import callback_event
+from storage.events import Entry, Event, Receipt, now_ms
 
 LARGEST_BODY = 64 * 1024
 # Never Authorization nor cookies.
@@ -25,7 +26,6 @@ KEPT_HEADERS = (
     "Webhook-Timestamp",
 )
 LONGEST_HEADER = 500
-TOLERANCE_MS = 600_000  # of the vendor's clock
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -33,6 +33,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/callbacks/<capability>")
     def receive(capability: str) -> Response:
+        """Take the vendor's completion callback."""
         attempt_id = services.keys.open(capability)
         if attempt_id is None:
             raise Problem("not_found")
@@ -70,7 +71,7 @@ class _Received:
 
     def read(self, body: bytes) -> Completion:
         try:
-            return read_callback(body)
+            return read_callback(body, self._services.words.outcomes())
         except UnreadableCallback as error:
             self._refuse(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None
@@ -94,23 +95,3 @@ class _Received:
         verdict = committed.verdict or verdict
         metrics.CALLBACKS.labels(verdict).inc()
         web.note(verdict=verdict)
-
-
-def callback_event(attempt_id: str, received_ms: int, completion: Completion) -> Event:
-    """The fact that a callback states. Its key has no timestamps: a redelivery may differ."""
-    ended_ms = completion.ended_at
-    # The vendor's time is for display; one that cannot be right is replaced by ours.
-    sane = ended_ms is not None and abs(ended_ms - received_ms) <= TOLERANCE_MS
-    return event(
-        "callback",
-        attempt_id,
-        received_ms,
-        "vendor",
-        key=f"callback:{attempt_id}:{completion.session_id}:{completion.state}",
-        occurred_ms=ended_ms if sane else received_ms,
-        session_id=completion.session_id,
-        state=completion.state,
-        outcome=completion.outcome,
-        references=list(completion.references) or None,
-        extra=dict(completion.extra) or None,
-    )

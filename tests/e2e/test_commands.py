@@ -79,7 +79,7 @@ SERVE = ["-c", "from app import cli; cli()", "serve"]
 
 
 def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:
-    port = free_port()
+    port = free_port(and_the_next=True)
     process = subprocess.Popen(
         [sys.executable, "-c", "from app import cli; cli()", "demo"],
         cwd=ROOT,

@@ -50,6 +50,13 @@ def test_a_seed_replaces_what_is_past(counters: Counters) -> None:
     assert counters.get("salt", 1_000) == (4, 2_000)
 
 
+def test_all_agree_on_what_the_first_proposed_until_it_is_past(tmp_path: Path) -> None:
+    one, other = (Counters(tmp_path / "counters") for _ in range(2))
+    assert one.agree("salt", 5, 1_000, now_ms=0) == (5, 1_000)
+    assert other.agree("salt", 9, 1_000, now_ms=1) == (5, 1_000)
+    assert other.agree("salt", 9, 2_000, now_ms=1_000) == (9, 2_000)
+
+
 def test_it_drops_and_prunes(counters: Counters) -> None:
     for key in ("a", "b"):
         counters.put(key, 1, 1_000)

@@ -1,0 +1,80 @@
+"""Tables as CSV (RFC 4180), in parts: as long as it may be, memory holds one part.
+
+A spreadsheet runs a cell that begins like a formula. Such a cell gets an apostrophe before it.
+"""
+
+import csv
+import io
+from collections.abc import Generator, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from proxy.numbers import Question
+from storage.funnel import COUNTS
+from storage.sqlite import SQLiteStore
+from storage.stats import Scope, Stats
+
+PART = 500  # rows
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+Parts = Generator[str, None, None]
+
+
+def attempts(store: SQLiteStore, question: Question) -> Parts:
+    """Every attempt that began in the period, bots marked."""
+    return _report(store, question, "export_attempts")
+
+
+def events(store: SQLiteStore, question: Question) -> Parts:
+    """Every event that came in the period."""
+    return _report(store, question, "export_events")
+
+
+def daily(store: SQLiteStore, question: Question) -> Parts:
+    """The counts of each day."""
+    return table(store, question, "day")
+
+
+def table(store: SQLiteStore, question: Question, by: str) -> Parts:
+    """The counts for each value of a dimension, or day."""
+    with store.snapshot() as db:
+        rows, _ = Stats(db, store.zone).by(question.scope, by, question.sort, question.limit)
+        names = (*COUNTS, "open")
+        cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
+        yield from parts((by, *names), cells)
+
+
+EXPORTS = {"attempts": attempts, "events": events, "daily": daily}
+
+
+def _report(store: SQLiteStore, question: Question, name: str) -> Parts:
+    with store.snapshot() as db:
+        columns, rows = Stats(db, store.zone).export(name, question.scope)
+        yield from parts(columns, rows)
+
+
+def size(store: SQLiteStore, name: str, scope: Scope) -> int:
+    """How many rows an export will have, at most; for a progress bar."""
+    with store.snapshot() as db:
+        return Stats(db, store.zone).export_size(name, scope)
+
+
+def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
+    """The header, then the rows, in texts of many lines."""
+    rows = iter(rows)
+    yield _lines([columns])
+    while some := list(islice(rows, PART)):
+        yield _lines([[safe(cell) for cell in row] for row in some])
+
+
+def safe(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return f"'{cell}"
+    return cell
+
+
+def _lines(rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

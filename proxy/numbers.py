@@ -1,0 +1,281 @@
+"""Questions about the numbers, and the arithmetic of their answers: ranges, rates, percentiles."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from storage.events import now_ms
+from storage.funnel import COUNTS, bucket_ms, local_day
+from storage.stats import DIMENSIONS, Counts, Scope, Stats, answering_table
+
+BY = (*DIMENSIONS, "day")
+SORTS = (*COUNTS[:-2], "open")
+LONGEST_DAYS = 3_660
+EARLIEST, LATEST = date(2000, 1, 1), date(2199, 12, 31)
+LIMIT, LARGEST_LIMIT = 1_000, 100_000
+NONE = "(none)"  # stands for the empty value in a filter: no category, not launched
+Z = 1.96  # 95 %
+
+RANGES = {
+    "today": "Today",
+    "yesterday": "Yesterday",
+    "7d": "Last 7 days",
+    "28d": "Last 28 days",
+    "30d": "Last 30 days",
+    "90d": "Last 90 days",
+    "365d": "Last 365 days",
+    "month": "This month",
+    "last-month": "Last month",
+}
+
+
+class BadQuestion(ValueError):
+    """What cannot be answered, by the name of the parameter."""
+
+    def __init__(self, parameter: str, reason: str) -> None:
+        super().__init__(f"{parameter}: {reason}")
+        self.parameter = parameter
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which numbers, and how they are split."""
+
+    scope: Scope
+    by: str | None = None
+    sort: str = "clicks"
+    limit: int = LIMIT
+    range: str | None = None  # the name of a range that moves with the days
+
+    @property
+    def before(self) -> Scope:
+        """As many days directly before."""
+        days = timedelta(len(self.scope.days))
+        return replace(self.scope, first=self.scope.first - days, last=self.scope.last - days)
+
+    @property
+    def same_weekdays(self) -> bool:
+        """Whether the period before has the same days of the week."""
+        return len(self.scope.days) % 7 == 0
+
+    def parameters(self, **changes: str | None) -> dict[str, str]:
+        """What an address needs to ask this again, with some of it changed; None leaves out."""
+        days = {"from": str(self.scope.first), "to": str(self.scope.last)}
+        filters = {name: value or NONE for name, value in self.scope.filters.items()}
+        asked = ({"range": self.range} if self.range else days) | filters | changes
+        return {name: value for name, value in asked.items() if value}
+
+
+def today(zone: ZoneInfo) -> date:
+    """The shop's day."""
+    return date.fromisoformat(local_day(now_ms(), zone))
+
+
+def read_question(
+    given: Mapping[str, Sequence[str]], today: date, also: Iterable[str] = ()
+) -> Question:
+    """A question from the parameters of an address; `also` are names that the page reads itself.
+
+    :raises BadQuestion: a parameter is unknown, given twice, or no answer can be given to it.
+    """
+    known = {"from", "to", "range", "by", "sort", "limit", *DIMENSIONS, *also}
+    for name, texts in given.items():
+        if name not in known:
+            raise BadQuestion(name[:40], f"is not known here; known are {', '.join(sorted(known))}")
+        if len(texts) != 1:
+            raise BadQuestion(name, "is given twice")
+    one = {name: texts[0] for name, texts in given.items() if texts[0]}
+    first, last, moves = _period(one, today)
+    filters = {
+        dimension: "" if one[dimension] == NONE else _text(dimension, one[dimension])
+        for dimension in DIMENSIONS
+        if dimension in one
+    }
+    return Question(
+        scope=Scope(first, last, filters),
+        by=_choice("by", one.get("by"), BY),
+        sort=_choice("sort", one.get("sort"), SORTS) or "clicks",
+        limit=_limit(one.get("limit")),
+        range=moves,
+    )
+
+
+def _period(one: Mapping[str, str], today: date) -> tuple[date, date, str | None]:
+    name = _choice("range", one.get("range"), RANGES)
+    if name and ("from" in one or "to" in one):
+        raise BadQuestion("range", "goes without from and to")
+    if name or not ("from" in one or "to" in one):
+        return *moving(name or "30d", today), name
+    last = _day("to", one["to"]) if "to" in one else today
+    first = _day("from", one["from"]) if "from" in one else last - timedelta(29)
+    if first > last:
+        raise BadQuestion("from", f"{first} is after {last}, the last day")
+    if (last - first).days >= LONGEST_DAYS:
+        raise BadQuestion("from", f"is more than {LONGEST_DAYS} days before the last day")
+    return first, last, None
+
+
+def moving(name: str, today: date) -> tuple[date, date]:
+    """The first and last day of one of RANGES."""
+    if name == "yesterday":
+        return today - timedelta(1), today - timedelta(1)
+    if name == "month":
+        return today.replace(day=1), today
+    if name == "last-month":
+        last = today.replace(day=1) - timedelta(1)
+        return last.replace(day=1), last
+    days = 1 if name == "today" else int(name.removesuffix("d"))
+    return today - timedelta(days - 1), today
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadQuestion(name, "must be a day that exists, as YYYY-MM-DD") from None
+    if not EARLIEST <= day <= LATEST:
+        raise BadQuestion(name, f"must be between {EARLIEST} and {LATEST}")
+    return day
+
+
+def _choice(name: str, text: str | None, choices: Iterable[str]) -> str | None:
+    if text is not None and text not in choices:
+        raise BadQuestion(name, f"must be one of {', '.join(choices)}")
+    return text
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_LIMIT):
+        raise BadQuestion("limit", f"must be a whole number from 1 to {LARGEST_LIMIT}")
+    return int(text)
+
+
+def _text(name: str, text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadQuestion(name, "is not Unicode text") from None
+    if len(text) > 300:
+        raise BadQuestion(name, "is longer than 300 characters")
+    return text
+
+
+def answer(stats: Stats, question: Question) -> dict[str, Any]:
+    """The members of `stats.json`."""
+    scope = question.scope
+    rows, more = (
+        stats.by(scope, question.by, question.sort, question.limit) if question.by else ({}, 0)
+    )
+    return {
+        "from": str(scope.first),
+        "to": str(scope.last),
+        "timezone": stats.zone.key,
+        "filters": dict(scope.filters),
+        "totals": stats.totals(scope),
+        "previous_from": str(question.before.first),
+        "previous_to": str(question.before.last),
+        "previous": stats.totals(question.before),
+        "by": [{"key": key, **counts} for key, counts in rows.items()],
+        "more": more,
+        "source": "totals" if answering_table(scope, question.by) else "attempts",
+        "raw_since": stats.raw_since or None,
+        "times": [each.members() for each in durations(stats, scope)],
+    }
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Percentiles of one kind of duration, in milliseconds; None of nothing."""
+
+    metric: str  # launch, complete, vendor
+    n: int
+    p50: float | None
+    p90: float | None
+    p95: float | None
+
+    def members(self) -> dict[str, Any]:
+        return {
+            "metric": self.metric,
+            "n": self.n,
+            **{
+                f"{name}_ms": round(value) if value is not None else None
+                for name, value in (("p50", self.p50), ("p90", self.p90), ("p95", self.p95))
+            },
+        }
+
+
+def durations(stats: Stats, scope: Scope) -> list[Durations]:
+    """How long launches, completions and the vendor took; of the shop as a whole or a channel."""
+    found = stats.histograms(scope)
+    return [
+        Durations(
+            metric,
+            sum(n for _, n in found.get(metric, [])),
+            *(percentile(found.get(metric, []), share) for share in (0.5, 0.9, 0.95)),
+        )
+        for metric in ("launch", "complete", "vendor")
+    ]
+
+
+def percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None:
+    """The duration, in milliseconds, within which a share of them lie; at most 4.5 % off.
+
+    `buckets` are (bucket, how many) in their order.
+    """
+    wanted = share * sum(n for _, n in buckets)
+    so_far = 0
+    for bucket, n in buckets:
+        so_far += n
+        if so_far >= wanted and n:
+            return bucket_ms(bucket)
+    return None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Against the period before. `noise`: no more than what chance alone does (95 %)."""
+
+    ratio: float | None  # 0.1: a tenth more; None: there was nothing to compare with
+    noise: bool
+
+
+def count_change(now: int, before: int) -> Change:
+    """Of a count, taken as Poisson's: two of them differ by chance as the root of their sum."""
+    noise = abs(now - before) <= Z * math.sqrt(now + before)
+    return Change(now / before - 1 if before else None, noise)
+
+
+def rate_change(part: int, whole: int, part_before: int, whole_before: int) -> Change:
+    """Of a rate, by the interval of a difference that Newcombe (1998) makes from two Wilson's."""
+    if not whole or not whole_before:
+        return Change(None, True)
+    now, before = part / whole, part_before / whole_before
+    low, high = wilson(part, whole)
+    low_before, high_before = wilson(part_before, whole_before)
+    difference = now - before
+    least = difference - math.hypot(now - low, high_before - before)
+    most = difference + math.hypot(high - now, before - low_before)
+    return Change(now / before - 1 if before else None, least <= 0 <= most)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """The 95 % interval of a rate (Wilson 1927); of nothing, all of it."""
+    if not whole:
+        return 0.0, 1.0
+    rate, z2 = part / whole, Z * Z
+    middle = (rate + z2 / (2 * whole)) / (1 + z2 / whole)
+    half = Z * math.sqrt(rate * (1 - rate) / whole + z2 / (4 * whole * whole)) / (1 + z2 / whole)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def rate(counts: Counts, part: str, whole: str) -> float | None:
+    """A rate of two counts; None of nothing."""
+    return counts[part] / counts[whole] if counts[whole] else None

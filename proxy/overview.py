@@ -1,0 +1,391 @@
+"""What the dashboard's first page shows, assembled from one snapshot. No Flask, no clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from proxy import plans as pricing
+from proxy.definitions import BY_KEY, label
+from proxy.forecast import Forecast, NotEnough, Range, forecast
+from proxy.numbers import (
+    Change,
+    Durations,
+    Question,
+    count_change,
+    durations,
+    rate,
+    rate_change,
+    wilson,
+)
+from proxy.plans import Plan
+from storage.stats import DIMENSIONS, Counts, Stats, answering_table
+
+HEALTH_MS = 24 * 3_600_000  # the vendor's health is that of the last day
+ROWS = 20  # of a table on the page
+STEPS = ("clicks", "created", "opened", "completed")
+ENDINGS = (
+    "completed", "abandoned", "failed", "cancelled", "other",
+    "expired_unreported", "expired_unlaunched", "create_failed", "open",
+)  # fmt: skip
+NAMES = {
+    "product_id": "Product",
+    "category": "Category",
+    "locale": "Locale",
+    "device": "Device",
+    "channel": "Channel",
+    "day": "Day",
+}
+CAN_STILL_RISE_DAYS = 7  # an attempt that has been open for longer is no sign that a day is
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One of the five. `value` is a count, or a rate from 0 to 1 (None of nothing)."""
+
+    key: str  # of definitions.BY_KEY
+    label: str
+    meaning: str
+    is_rate: bool
+    value: float | None
+    before: float | None
+    change: Change
+    days: tuple[float, ...]  # for a sparkline, one value a day of the period
+
+
+@dataclass(frozen=True)
+class Step:
+    """Of the funnel. Rates are from 0 to 1, None of nothing."""
+
+    key: str
+    label: str
+    meaning: str
+    count: int
+    of_previous: float | None
+    of_first: float | None
+    low: float  # 95 % interval of `of_previous`
+    high: float
+    change: Change | None  # of `of_previous`; None of the first step
+
+
+@dataclass(frozen=True)
+class Ending:
+    """One way in which attempts end; `share` is of all clicks."""
+
+    key: str
+    label: str
+    meaning: str
+    count: int
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Of a table: one value of a dimension, or one day."""
+
+    key: str
+    counts: Counts
+    created_rate: float | None
+    opened_rate: float | None
+    completed_rate: float | None
+    whole_rate: float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    by: str
+    label: str
+    rows: tuple[Row, ...]
+    more: int  # rows that are not shown
+    from_attempts: bool  # read from the attempts, which is slower
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the vendor does: the last day's calls, the last callbacks."""
+
+    answers: tuple[dict[str, Any], ...]  # code ("ok" or a problem code), n, last_ms, detail
+    calls: int
+    error_rate: float | None
+    latency: Durations  # of the period
+    verdicts: tuple[dict[str, Any], ...]  # verdict, n, last_ms
+    last_callback_ms: int | None
+    gate: Mapping[str, Any]  # breaker, held_until_ms, token_refused
+
+
+@dataclass(frozen=True)
+class Waste:
+    """`never_launched` sessions were paid for and not used; `saved` were not paid for again."""
+
+    never_launched: int
+    share: float | None  # of the sessions
+    saved: int
+
+
+@dataclass(frozen=True)
+class PlanCost:
+    """A plan, what it would have cost, and what next month would cost with it."""
+
+    plan: Plan
+    is_current: bool  # the first of TRYON_PLANS
+    is_cheapest: bool  # for next month's P50
+    replayed: Decimal | None  # the last whole months together; None where there are none
+    low: Decimal | None  # next month at P10, P50 and P90; None without a forecast
+    middle: Decimal | None
+    high: Decimal | None
+    run_out: date | None  # the day of this month on which its sessions are used up
+
+
+@dataclass(frozen=True)
+class PlanFit:
+    """Volume and plans. `reason` says why there is no forecast yet."""
+
+    history: tuple[tuple[date, int], ...]  # sessions of the finished days, for the chart
+    days: tuple[Range, ...]
+    this_month: Range | None
+    next_month: Range | None
+    reason: str | None
+    months: tuple[int, ...]  # sessions of the whole months that are replayed, oldest first
+    plans: tuple[PlanCost, ...]
+
+
+@dataclass(frozen=True)
+class Overview:
+    question: Question
+    today: date
+    timezone: str
+    raw_since: str
+    from_attempts: bool
+    totals: Counts
+    previous: Counts
+    figures: tuple[Figure, ...]
+    steps: tuple[Step, ...]
+    endings: tuple[Ending, ...]
+    days: tuple[Row, ...]
+    days_before: tuple[Counts, ...]
+    open_days: int  # so many of the last days can still rise
+    tables: tuple[Table, ...]
+    durations: tuple[Durations, ...]
+    waste: Waste
+    health: Health
+    plan_fit: PlanFit
+    unknown_words: int  # try-ons that ended with a word that no mapping knows
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.totals["clicks"] or self.totals["impressions"])
+
+
+def overview(
+    stats: Stats, question: Question, today: date, now_ms: int, gate: Mapping[str, Any],
+    plans: Sequence[Plan],
+) -> Overview:  # fmt: skip
+    scope, before = question.scope, question.before
+    by_day, by_day_before = (stats.by(each, "day")[0] for each in (scope, before))
+    totals, previous = _sum(by_day), _sum(by_day_before)
+    days = _rows(by_day)
+    times = durations(stats, scope)
+    words = stats.rows("unknown_words")
+    return Overview(
+        question=question,
+        today=today,
+        timezone=stats.zone.key,
+        raw_since=stats.raw_since,
+        from_attempts=answering_table(scope, None) is None,
+        totals=totals,
+        previous=previous,
+        figures=_figures(totals, previous, days),
+        steps=_steps(totals, previous),
+        endings=_endings(totals),
+        days=days,
+        days_before=tuple(by_day_before.values()),
+        open_days=_open_days(days),
+        tables=tuple(table(stats, question, by) for by in DIMENSIONS),
+        durations=tuple(times),
+        waste=Waste(
+            totals["expired_unlaunched"],
+            rate(totals, "expired_unlaunched", "created"),
+            totals["reused"],
+        ),
+        health=_health(stats, now_ms, times[-1], gate),
+        plan_fit=plan_fit(stats, today, plans),
+        unknown_words=sum(word["attempts"] for word in words),
+    )
+
+
+def table(stats: Stats, question: Question, by: str, rows: int = ROWS) -> Table:
+    """The values of a dimension, the greatest of the question's sort first."""
+    counted, more = stats.by(question.scope, by, question.sort, rows)
+    return Table(by, NAMES[by], _rows(counted), more, answering_table(question.scope, by) is None)
+
+
+def _sum(by_day: Mapping[str, Counts]) -> Counts:
+    counts = list(by_day.values())
+    return {name: sum(day[name] for day in counts) for name in counts[0]}
+
+
+def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:
+    return tuple(
+        Row(
+            key,
+            counts,
+            rate(counts, "created", "clicks"),
+            rate(counts, "opened", "created"),
+            rate(counts, "completed", "opened"),
+            rate(counts, "completed", "clicks"),
+        )
+        for key, counts in counted.items()
+    )
+
+
+def _figures(totals: Counts, previous: Counts, days: Sequence[Row]) -> tuple[Figure, ...]:
+    counted = (
+        Figure(
+            key,
+            label(key),
+            BY_KEY[key].meaning,
+            False,
+            totals[key],
+            previous[key],
+            count_change(totals[key], previous[key]),
+            tuple(day.counts[key] for day in days),
+        )
+        for key in STEPS
+    )
+    whole = Figure(
+        "whole_rate",
+        label("whole_rate"),
+        BY_KEY["whole_rate"].meaning,
+        True,
+        rate(totals, "completed", "clicks"),
+        rate(previous, "completed", "clicks"),
+        rate_change(
+            totals["completed"], totals["clicks"], previous["completed"], previous["clicks"]
+        ),
+        tuple(day.whole_rate or 0.0 for day in days),
+    )
+    return (*counted, whole)
+
+
+def _steps(totals: Counts, previous: Counts) -> tuple[Step, ...]:
+    steps = []
+    for position, key in enumerate(STEPS):
+        earlier = STEPS[position - 1] if position else key
+        parts = totals[key], totals[earlier], previous[key], previous[earlier]
+        steps.append(
+            Step(
+                key,
+                label(key),
+                BY_KEY[key].meaning,
+                totals[key],
+                rate(totals, key, earlier) if position else None,
+                rate(totals, key, "clicks"),
+                *wilson(*parts[:2]),
+                rate_change(*parts) if position else None,
+            )
+        )
+    return tuple(steps)
+
+
+def _endings(totals: Counts) -> tuple[Ending, ...]:
+    return tuple(
+        Ending(key, label(key), BY_KEY[key].meaning, totals[key], rate(totals, key, "clicks"))
+        for key in ENDINGS
+    )
+
+
+def _open_days(days: Sequence[Row]) -> int:
+    recent = days[-CAN_STILL_RISE_DAYS:]
+    first = next((i for i, day in enumerate(recent) if day.counts["open"]), len(recent))
+    return len(recent) - first
+
+
+def _health(stats: Stats, now_ms: int, latency: Durations, gate: Mapping[str, Any]) -> Health:
+    answers = stats.rows("vendor_answers", since_ms=now_ms - HEALTH_MS)
+    verdicts = stats.rows("callback_verdicts")
+    calls = sum(answer["n"] for answer in answers)
+    bad = sum(answer["n"] for answer in answers if answer["code"] != "ok")
+    return Health(
+        answers=tuple(answers),
+        calls=calls,
+        error_rate=bad / calls if calls else None,
+        latency=latency,
+        verdicts=tuple(verdicts),
+        last_callback_ms=max((verdict["last_ms"] for verdict in verdicts), default=None),
+        gate=gate,
+    )
+
+
+# A forecast takes 50 ms, and the finished days hardly change.
+_forecast = lru_cache(maxsize=16)(forecast)
+
+
+def plan_fit(stats: Stats, today: date, plans: Sequence[Plan]) -> PlanFit:
+    """Next months' sessions, and each plan's cost for them and for the last whole months."""
+    history = _finished(stats.created_by_day(today), today)
+    predicted = _forecast(history)
+    known = isinstance(predicted, Forecast)
+    this_month, next_month = predicted.months if isinstance(predicted, Forecast) else (None, None)
+    days = predicted.days if isinstance(predicted, Forecast) else ()
+    months = _whole_months(history, today)
+    cheapest = (
+        pricing.cheapest(plans, round(next_month.p50)) if plans and next_month is not None else None
+    )
+    replayed = {plan.name: cost for plan, cost in pricing.replay(plans, months)}
+    return PlanFit(
+        history=history,
+        days=days,
+        this_month=this_month,
+        next_month=next_month,
+        reason=predicted.reason if isinstance(predicted, NotEnough) else None,
+        months=months,
+        plans=tuple(
+            PlanCost(
+                plan,
+                position == 0,
+                plan is cheapest,
+                replayed[plan.name] if months else None,
+                *_costs(plan, next_month),
+                pricing.run_out_day(plan, _this_month(history, days, today)) if known else None,
+            )
+            for position, plan in enumerate(plans)
+        ),
+    )
+
+
+def _costs(
+    plan: Plan, month: Range | None
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    if month is None:
+        return None, None, None
+    low, middle, high = (pricing.cost(plan, round(n)) for n in (month.p10, month.p50, month.p90))
+    return low, middle, high
+
+
+def _finished(counted: Sequence[tuple[date, int]], today: date) -> tuple[tuple[date, int], ...]:
+    """Every day from the first that had a session to yesterday."""
+    seen = dict(counted)
+    first = min((day for day, n in counted if n), default=today)
+    days = (first + timedelta(n) for n in range((today - first).days))
+    return tuple((day, seen.get(day, 0)) for day in days)
+
+
+def _whole_months(history: Sequence[tuple[date, int]], today: date) -> tuple[int, ...]:
+    """Sessions of the last whole months, three at most, oldest first."""
+    months: dict[date, int] = {}
+    for day, n in history:
+        months[day.replace(day=1)] = months.get(day.replace(day=1), 0) + n
+    first = history[0][0] if history else today
+    whole = [n for month, n in sorted(months.items()) if first <= month < today.replace(day=1)]
+    return tuple(whole[-3:])
+
+
+def _this_month(
+    history: Sequence[tuple[date, int]], days: Sequence[Range], today: date
+) -> list[tuple[date, float]]:
+    start = today.replace(day=1)
+    seen = [(day, float(n)) for day, n in history if day >= start]
+    to_come = [(part.day, part.p50) for part in days if part.day.replace(day=1) == start]
+    return seen + to_come

@@ -1,0 +1,230 @@
+"""`/dashboard/…`: the merchant's pages, behind a login. Their numbers come from one snapshot."""
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from proxy import asked, charts, timeline
+from proxy.access import Access, form
+from proxy.apart import run_apart
+from proxy.contract import OUTCOMES
+from proxy.definitions import BY_KEY, DEFINITIONS
+from proxy.errors import Problem
+from proxy.numbers import RANGES, Question, today
+from proxy.overview import NAMES, overview, table
+from proxy.services import Services
+from proxy.words import CHOICES
+from storage.events import now_ms
+from storage.stats import BEHIND, Stats
+
+T = TypeVar("T")
+
+ATTEMPT = re.compile(r"[0-9a-f]{32}")
+ROWS = 500  # of a table on a page of its own
+# Until every worker knows a new mapping, so that no callback falls between it and the replay.
+REPLAY_AFTER_S = 2.0
+
+
+def blueprint(services: Services, access: Access) -> Blueprint:
+    routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
+    routes.context_processor(lambda: _words_of_pages(services, access))
+    pages, zone = Pages(services, access), services.settings.timezone
+
+    @routes.before_request
+    def demand() -> Response | None:
+        return None if request.endpoint == "dashboard.login" else access.demand_page()
+
+    @routes.route("/login", methods=["GET", "POST"])
+    def login() -> Response | tuple[str, int]:
+        """The login page; `link` is a signed link that logs in."""
+        if request.method == "POST":
+            return pages.log_in()
+        if link := request.args.get("link"):
+            return pages.log_in_by_link(link)
+        return access.go("/dashboard/") if access.is_logged_in() else pages.login_form()
+
+    @routes.post("/logout")
+    def logout() -> Response:
+        """End the login."""
+        access.log_out()
+        return access.go("/dashboard/login")
+
+    @routes.get("")
+    def without_slash() -> Response:
+        """Lead to the page."""
+        return access.go("/dashboard/")  # not Flask's own redirect, which believes the Host header
+
+    @routes.get("/")
+    def home() -> str:
+        """The numbers of a period."""
+        return pages.home(asked.question(zone))
+
+    @routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")
+    def breakdown(by: str) -> str:
+        """One table, whole."""
+        return pages.breakdown(asked.question(zone), by)
+
+    @routes.get("/attempts")
+    def attempts() -> str:
+        """The try-ons behind a count, newest first."""
+        return pages.attempts(asked.question(zone, "count", "before"))
+
+    @routes.get("/attempts/<attempt_id>")
+    def attempt(attempt_id: str) -> str:
+        """One try-on and all that is kept of it."""
+        return pages.attempt(attempt_id)
+
+    @routes.get("/definitions")
+    def definitions() -> str:
+        """What each figure means."""
+        return render_template("dashboard/definitions.html", definitions=DEFINITIONS)
+
+    @routes.get("/words")
+    def words() -> str:
+        """The vendor's words that no mapping knows."""
+        return pages.words()
+
+    @routes.post("/words")
+    def map_word() -> Response:
+        """Map a word, and read earlier callbacks again."""
+        return pages.map_word()
+
+    return routes
+
+
+class Pages:
+    """What each address shows."""
+
+    def __init__(self, services: Services, access: Access) -> None:
+        self._services = services
+        self._access = access
+
+    def log_in(self) -> Response | tuple[str, int]:
+        if not self._access.log_in(form().get("password", "")):
+            return self.login_form(wrong=True)
+        return self._access.go(self._access.own_page(form().get("next", "")))
+
+    def log_in_by_link(self, link: str) -> Response | tuple[str, int]:
+        if not self._access.log_in_by_link(link):
+            return self.login_form(wrong=True)
+        if request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # A redirect on a way that began on another site would not carry the strict cookie.
+            return make_response(render_template("dashboard/entering.html"))
+        return self._access.go("/dashboard/")
+
+    def login_form(self, *, wrong: bool = False) -> tuple[str, int]:
+        page = render_template(
+            "dashboard/login.html",
+            wrong=wrong,
+            next=form().get("next", request.args.get("next", "")),
+        )
+        return page, 403 if wrong else 200
+
+    def home(self, question: Question) -> str:
+        services = self._services
+        gate, plans = services.gate.state(), services.settings.plans
+        day, now = today(services.settings.timezone), now_ms()
+        view = self._read(lambda stats: overview(stats, question, day, now, gate, plans))
+        latest = services.threads.run(timeline.latest, services.store)
+        return render_template("dashboard/overview.html", view=view, q=question, latest=latest)
+
+    def breakdown(self, question: Question, by: str) -> str:
+        view = self._read(lambda stats: table(stats, question, by, ROWS))
+        return render_template("dashboard/breakdown.html", table=view, q=question)
+
+    def attempts(self, question: Question) -> str:
+        count, before = request.args.get("count") or "clicks", request.args.get("before") or None
+        if count not in BEHIND:
+            raise Problem("bad_request", "count: is not known here", parameter="count")
+        if before and not ATTEMPT.fullmatch(before):
+            raise Problem("bad_request", "before: must be an attempt's id", parameter="before")
+        found = self._read(lambda stats: stats.attempts(question.scope, count, before))
+        return render_template(
+            "dashboard/attempts.html",
+            found=found,
+            q=question,
+            count=BY_KEY[count],
+            extra={"count": count},
+        )
+
+    def attempt(self, attempt_id: str) -> str:
+        view = None
+        if ATTEMPT.fullmatch(attempt_id):
+            view = self._read(lambda stats: timeline.timeline(stats, attempt_id))
+        if view is None:
+            raise Problem("not_found")
+        return render_template("dashboard/attempt.html", view=view)
+
+    def words(self) -> str:
+        unknown = self._read(lambda stats: stats.rows("unknown_words"))
+        mapping = self._services.words.mapped()
+        return render_template(
+            "dashboard/words.html",
+            unknown=unknown,
+            mapping=mapping,
+            choices=CHOICES,
+            known=OUTCOMES,
+            just_mapped=request.args.get("mapped", "")[:100],
+        )
+
+    def map_word(self) -> Response:
+        word, outcome = form().get("word", ""), form().get("outcome", "")
+        if not word.strip() or len(word) > 200 or outcome not in CHOICES:
+            raise Problem("bad_request", "word and outcome: choose one of the list")
+        self._services.threads.run(self._services.words.map, word, outcome)
+        timer = threading.Timer(REPLAY_AFTER_S, run_apart, ("replay", "--quiet"))
+        timer.daemon = True
+        timer.start()
+        return self._access.go("/dashboard/words", mapped=word)
+
+    def _read(self, look: Callable[[Stats], T]) -> T:
+        """What one snapshot says, looked up off the event loop."""
+        store = self._services.store
+
+        def read() -> T:
+            with store.snapshot() as db:
+                return look(Stats(db, store.zone))
+
+        return self._services.threads.run(read)
+
+
+def _words_of_pages(services: Services, access: Access) -> dict[str, Any]:
+    """What the templates write with: numbers, moments and addresses."""
+    zone, public = services.settings.timezone, services.settings.public_url
+
+    def moment(at_ms: int | None) -> str:
+        if at_ms is None:
+            return "—"
+        return datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    return {
+        "access": access,
+        "base": f"{public}/dashboard",
+        "ranges": RANGES,
+        "names": NAMES,
+        "charts": charts,
+        "define": BY_KEY,
+        "moment": moment,
+        "now_ms": now_ms(),
+        "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",
+        "number": lambda value: "—" if value is None else f"{value:,}",
+        "duration": duration,
+    }
+
+
+def duration(ms: float | None) -> str:
+    """A duration as a person says it."""
+    if ms is None:
+        return "—"
+    if ms < 1_000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes = ms / 60_000
+    if minutes < 60:
+        return f"{minutes:.1f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 2_880 else f"{minutes / 1440:.0f} days"

@@ -1,0 +1,92 @@
+"""What happened: the newest events of the shop, and all that is known of one attempt."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from storage.funnel import Attempt
+from storage.sqlite import SQLiteStore
+from storage.stats import Stats
+
+LATEST = 20
+LONGEST_BODY = 4_000  # characters of a receipt's body on a page
+# With these one could act as the shopper.
+CAPABILITIES = frozenset({"public_id", "launch_key", "launch_url", "qr_code_url"})
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One event, receipt or call. `facts` are names and texts to show."""
+
+    at_ms: int
+    kind: str  # event, receipt, call
+    name: str  # the event's, the receipt's verdict, the call's problem code or "ok"
+    source: str
+    facts: tuple[tuple[str, str], ...]
+    body: str | None = None  # of a receipt, as text
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One attempt and everything that is kept of it, in its order."""
+
+    attempt: Attempt
+    moments: tuple[Moment, ...]
+
+
+def latest(store: SQLiteStore, after: int = 0) -> list[dict[str, Any]]:
+    """The newest events but impressions, newest first: id, received_ms, name, attempt_id, source,
+    product_id, note."""
+    with store.snapshot() as db:
+        found = Stats(db, store.zone)
+        return found.rows("latest_events", after=after, impressions=0, limit=LATEST)
+
+
+def timeline(stats: Stats, attempt_id: str) -> Timeline | None:
+    attempt = stats.attempt(attempt_id)
+    if attempt is None:
+        return None
+    moments = [
+        *map(_event, stats.about("events", attempt_id)),
+        *map(_receipt, stats.about("receipts", attempt_id)),
+        *map(_call, stats.about("upstream_calls", attempt_id)),
+    ]
+    return Timeline(attempt, tuple(sorted(moments, key=lambda moment: moment.at_ms)))
+
+
+def _event(row: dict[str, Any]) -> Moment:
+    props = json.loads(row["props"])
+    facts = tuple((name, _text(value)) for name, value in props.items() if name not in CAPABILITIES)
+    return Moment(row["received_ms"], "event", row["name"], row["source"], facts)
+
+
+def _receipt(row: dict[str, Any]) -> Moment:
+    body = row["body"].decode(errors="replace")
+    facts = [("size", f"{len(row['body'])} bytes")]
+    if row["reason"]:
+        facts.append(("reason", row["reason"]))
+    if len(body) > LONGEST_BODY:
+        body = f"{body[:LONGEST_BODY]}…"
+    headers = tuple((name, _text(text)) for name, text in json.loads(row["headers"]).items())
+    return Moment(
+        row["received_ms"], "receipt", row["verdict"], "vendor", tuple(facts), body, headers
+    )
+
+
+def _call(row: dict[str, Any]) -> Moment:
+    facts = [
+        ("operation", row["operation"]),
+        ("status", _text(row["status"])),
+        ("took", f"{row['duration_ms']} ms"),
+        ("tries", str(row["tries"])),
+        ("detail", row["detail"]),
+    ]
+    kept = tuple((name, text) for name, text in facts if text)
+    return Moment(row["at_ms"], "call", row["error"] or "ok", "proxy", kept)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)

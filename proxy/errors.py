@@ -4,6 +4,7 @@ The shape is RFC 9457 (problem details). A code is stable: it is also the
 log field and the metric label.
 """
 
+import sys
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -117,3 +118,16 @@ class Problem(Exception):
         if self.retry_after is not None:
             members["retry_after"] = self.retry_after
         return members | self.extra
+
+
+def table() -> str:
+    """The codes as docs/http.md shows them."""
+    rows = [
+        f"| `{code}` | {kind.status.value} | {kind.detail} | {'yes' if kind.retryable else ''} |\n"
+        for code, kind in PROBLEMS.items()
+    ]
+    return "".join(["| code | status | meaning | retryable |\n|---|---|---|---|\n", *rows])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

@@ -53,17 +53,23 @@ def blueprint(services: Services) -> Blueprint:
     settings = services.settings
 
     def floating(name: str) -> Callable[[], Response]:
-        return lambda: static.floating(name, request)
+        def serve() -> Response:
+            """What a shop's page loads, in its latest version."""
+            return static.floating(name, request)
+
+        return serve
 
     for name in FLOATING:
         routes.add_url_rule(f"/{name}", name.replace(".", "_"), floating(name))
 
     @routes.get("/static/<path:hashed_name>")
     def immutable(hashed_name: str) -> Response:
+        """A file that never changes: its name has the hash of its content."""
         return static.immutable(hashed_name, request) or abort(404)
 
     @routes.get("/embed")
     def embed() -> Response:
+        """How to put the button into a shop, with examples to copy."""
         page = render_template(
             "embed.html",
             origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.public_url)),

@@ -21,6 +21,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/handoff/<public_id>")
     def handoff(public_id: str) -> str:
+        """The desktop's page with the QR, which follows what happens on the phone."""
         attempt = services.sessions.find(public_id)
         code = links.code(attempt)
         session = view(attempt, links) | {"qr_svg_path": code.path, "qr_size": code.size}
@@ -34,6 +35,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/qr/<public_id>.<any(svg, png):kind>")
     def image(public_id: str, kind: str) -> Response:
+        """The QR of a session's launch link, as a picture."""
         draw, mimetype = IMAGES[kind]
         response = Response(draw(links.qr(services.sessions.find(public_id))), mimetype=mimetype)
         response.headers["Cache-Control"] = "private, max-age=3600"
@@ -41,7 +43,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/go/<launch_key>")
     def go(launch_key: str) -> Response:
-        """Launch, unless something other than a person follows the link."""
+        """Launch on this device, unless something other than a person follows the link."""
         attempt = services.sessions.find_launch(launch_key)
         if request.method == "HEAD":
             return Response()
@@ -56,7 +58,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/go/<launch_key>")
     def go_on(launch_key: str) -> Response:
-        """The button of the page that a person gets who was taken for a bot."""
+        """Launch by the button of the page that a person gets who was taken for a bot."""
         attempt = services.sessions.find_launch(launch_key)
         if state(attempt) in TERMINAL:
             return _ended(services, attempt)

@@ -3,9 +3,9 @@
 import hmac
 import shutil
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
-from proxy import metrics
+from proxy import metrics, openapi
 from proxy.errors import Problem
 from proxy.services import Services
 from storage.events import Entry
@@ -20,10 +20,12 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/healthz")
     def healthz() -> Response:
+        """Whether the process serves."""
         return jsonify(status="ok")
 
     @routes.get("/readyz")
     def readyz() -> Response:
+        """Whether all that it needs works, part by part."""
         parts = {"database": _database(services), "disk": _disk(services)} | _vendor(services)
         reasons = {part: reason for part, reason in parts.items() if reason}
         response = jsonify(
@@ -33,8 +35,15 @@ def blueprint(services: Services) -> Blueprint:
         response.status_code = 503 if reasons else 200
         return response
 
+    @routes.after_request
+    def name_the_scheme(response: Response) -> Response:
+        if response.status_code == 401:  # RFC 9110, 15.5.2
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+
     @routes.get("/metrics")
     def exposition() -> Response:
+        """Figures for Prometheus; without TRYON_METRICS_TOKEN there are none."""
         if token is None:
             raise Problem("not_found")
         given = request.headers.get("Authorization", "").encode("utf-8", "replace")
@@ -42,6 +51,15 @@ def blueprint(services: Services) -> Blueprint:
             raise Problem("unauthorized")
         body, content_type = metrics.text(services.gate)
         return Response(body, content_type=content_type)
+
+    @routes.get("/openapi.json")
+    def interface() -> Response:
+        """This description."""
+        response = jsonify(openapi.document(current_app, services.settings.public_url))
+        response.headers["Cache-Control"] = "public, max-age=300"
+        response.add_etag()
+        response.make_conditional(request)
+        return response
 
     return routes
 

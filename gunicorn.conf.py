@@ -40,6 +40,7 @@ keepalive = 30  # also how long a request's headers may take
 # its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
 forwarded_allow_ips = ""
 graceful_timeout = 15
+LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"
@@ -52,31 +53,29 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 def post_worker_init(worker: Any) -> None:
     """Let streams and idle connections end when the worker is told to stop, so that it stops at
     once: gunicorn would wait for them as long as for requests, all of `graceful_timeout`."""
-    gunicorns = worker.timeout_ctx
-    waiting: dict[object, Any] = {}
+    waiting: dict[gevent.Timeout, Any] = {}  # who waits for a connection's next request
 
     @contextmanager
     def await_request() -> Iterator[None]:
-        with gunicorns() as timeout:
+        with gevent.Timeout(keepalive if worker.alive else LAST_WAIT_S, False) as timeout:
             waiting[timeout] = gevent.getcurrent()
             try:
                 yield
             finally:
                 del waiting[timeout]
 
-    def end(timeout: object, greenlet: Any) -> None:
+    def end(timeout: gevent.Timeout, greenlet: Any) -> None:
         if timeout in waiting:
             greenlet.throw(timeout)
 
-    def end_idle(idle: dict[object, Any]) -> None:
+    def end_all(idle: dict[gevent.Timeout, Any]) -> None:
         for pair in idle.items():
             gevent.get_hub().loop.run_callback(end, *pair)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        worker.wsgi.extensions["tryon"].live.close()
-        # A request that was on its way has come by then.
-        gevent.spawn_later(0.5, end_idle, dict(waiting))
         worker.handle_exit(number, frame)
+        gevent.spawn_later(LAST_WAIT_S, end_all, dict(waiting))
+        worker.wsgi.extensions["tryon"].live.close()
 
     worker.timeout_ctx = await_request
     signal.signal(signal.SIGTERM, stop)

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gevent.monkey import is_module_patched
-from gevent.threadpool import ThreadPool
-
 from proxy import catalog, sweep, theme
 from proxy.capability import CallbackKeys
 from proxy.catalog import Catalog
@@ -21,7 +18,7 @@ from proxy.views import Links
 from proxy.words import Words
 from storage.counters import Counters
 from storage.sqlite import SQLiteStore
-from storage.writer import Offload, Writer
+from storage.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,8 @@ def build(settings: Settings) -> Services:
     store = open_store(settings)
     counters = Counters(Path(f"{database_path(settings)}-counters"))
     live = Live(store)
-    writer = Writer(store.commit, offload=_offload(), on_commit=live.poke)
+    # A commit on a thread of its own: an fsync on the event loop would stall all.
+    writer = Writer(store.commit, offload=Threads(1).run, on_commit=live.poke)
     gate = Gate(counters)
     limits = Limits(settings, counters, store)
     keys = CallbackKeys(settings.secret_key)
@@ -103,11 +101,3 @@ def build(settings: Settings) -> Services:
         words=Words(store),
         threads=Threads(2),
     )
-
-
-def _offload() -> Offload:
-    """Under gevent a commit runs on a real thread: an fsync on the event loop would stall all."""
-    if not is_module_patched("threading"):
-        return lambda commit, entries: commit(entries)
-    pool = ThreadPool(1)
-    return lambda commit, entries: pool.apply(commit, (entries,))

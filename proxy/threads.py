@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator
 from itertools import islice
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from gevent.monkey import is_module_patched
 from gevent.threadpool import ThreadPool
@@ -12,7 +12,7 @@ P = ParamSpec("P")
 
 
 class Threads:
-    """A few threads for long reads. What runs there must not touch the request."""
+    """A few threads, for long reads or commits. What runs there must not touch the request."""
 
     def __init__(self, number: int) -> None:
         self._pool = ThreadPool(number) if is_module_patched("threading") else None
@@ -20,8 +20,10 @@ class Threads:
     def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._pool is None:
             return work(*args, **kwargs)
-        result: T = self._pool.apply(work, args, kwargs)
-        return result
+        result, error = self._pool.apply(_outcome, (work, args, kwargs))
+        if error is not None:
+            raise error
+        return cast(T, result)
 
     def iterate(self, parts: Generator[T, None, None]) -> Generator[T, None, None]:
         """The same parts, each made on a thread while other requests go on here."""
@@ -30,3 +32,14 @@ class Threads:
                 yield from some
         finally:
             parts.close()
+
+
+def _outcome(
+    work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[T | None, Exception | None]:
+    """What came of work, as a value. An exception that left a thread of gevent's would be printed
+    first, and where that fails (the disk under the log is full), who waits would wait for ever."""
+    try:
+        return work(*args, **kwargs), None
+    except Exception as error:
+        return None, error

@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent.parent
 
 
-def run_apart(*arguments: str) -> None:
-    """Start `tryon …` with this process's settings, and leave it to itself."""
+def run_apart(*arguments: str) -> "subprocess.Popen[bytes]":
+    """Start `tryon …` with this process's settings."""
     command = [sys.executable, "-c", "from app import cli; cli()", *arguments]
-    subprocess.Popen(command, cwd=HERE, start_new_session=True)  # noqa: S603 - our own words
+    return subprocess.Popen(command, cwd=HERE, start_new_session=True)  # noqa: S603 - our own words

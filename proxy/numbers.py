@@ -109,7 +109,8 @@ def _period(one: Mapping[str, str], today: date) -> tuple[date, date, str | None
     if name and ("from" in one or "to" in one):
         raise BadQuestion("range", "goes without from and to")
     if name or not ("from" in one or "to" in one):
-        return *moving(name or "30d", today), name
+        name = name or "30d"
+        return *moving(name, today), name
     last = _day("to", one["to"]) if "to" in one else today
     first = _day("from", one["from"]) if "from" in one else last - timedelta(29)
     if first > last:
@@ -171,9 +172,8 @@ def _text(name: str, text: str) -> str:
 def answer(stats: Stats, question: Question) -> dict[str, Any]:
     """The members of `stats.json`."""
     scope = question.scope
-    rows, more = (
-        stats.by(scope, question.by, question.sort, question.limit) if question.by else ({}, 0)
-    )
+    by = (question.by,) if question.by else ()
+    rows, more = stats.by(scope, *by, question.sort, question.limit) if by else ({}, 0)
     return {
         "from": str(scope.first),
         "to": str(scope.last),
@@ -185,7 +185,7 @@ def answer(stats: Stats, question: Question) -> dict[str, Any]:
         "previous": stats.totals(question.before),
         "by": [{"key": key, **counts} for key, counts in rows.items()],
         "more": more,
-        "source": "totals" if answering_table(scope, question.by) else "attempts",
+        "source": "totals" if answering_table(scope, *by) else "attempts",
         "raw_since": stats.raw_since or None,
         "times": [each.members() for each in durations(stats, scope)],
     }

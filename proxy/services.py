@@ -17,6 +17,7 @@ from proxy.upstream import UpstreamClient
 from proxy.views import Links
 from proxy.words import Words
 from storage.counters import Counters
+from storage.recount import ensure_timezone
 from storage.sqlite import SQLiteStore
 from storage.writer import Writer
 
@@ -56,6 +57,7 @@ def build(settings: Settings) -> Services:
     :raises CatalogError: the catalogue cannot be read.
     """
     store = open_store(settings)
+    ensure_timezone(store)
     counters = Counters(Path(f"{database_path(settings)}-counters"))
     live = Live(store)
     # A commit on a thread of its own: an fsync on the event loop would stall all.
@@ -83,6 +85,7 @@ def build(settings: Settings) -> Services:
         patience_s=settings.upstream_deadline + 2,
     )
     sweep.start(store, writer)
+    sweep.start_purging(store)
     return Services(
         settings=settings,
         catalog=products,

@@ -1,14 +1,16 @@
-"""Expiry: a session whose time is over without an ending gets its event, from any worker."""
+"""What has to happen in time: sessions expire, and old raw rows are purged; from any worker."""
 
 import logging
 import threading
 import time
 
+from proxy.apart import run_apart
 from storage.events import Entry, event, now_ms
 from storage.store import StorageUnavailable, Store
 from storage.writer import Writer
 
 EVERY_S = 1.0
+PURGE_EVERY_S = 6 * 3600.0
 AT_ONCE = 500
 
 log = logging.getLogger("tryon.sweep")
@@ -36,3 +38,16 @@ def start(store: Store, writer: Writer) -> None:
                 log.warning("expiry waits: %s", error)
 
     threading.Thread(target=run, name="sweep", daemon=True).start()
+
+
+def start_purging(store: Store) -> None:
+    """Have old raw rows deleted now and then, by whichever worker is first."""
+
+    def run() -> None:
+        while True:
+            time.sleep(PURGE_EVERY_S)
+            with store.claim("purge") as mine:
+                if mine:
+                    run_apart("purge", "--quiet").wait()
+
+    threading.Thread(target=run, name="purge", daemon=True).start()

@@ -20,7 +20,7 @@ GROUND = [
         *("catalog", "plans", "forecast", "charts", "theme"),
     )
 ]
-COMMANDS = {"proxy.cli", "proxy.doctor", "proxy.demo"}
+COMMANDS = {"proxy.cli", "proxy.doctor", "proxy.demo", "proxy.cli_numbers"}
 # Who may open a connection: an attacker's URL must find nothing else to go through.
 DIALLERS = {"requests", "urllib3", "urllib.request", "http.client", "socket", "ftplib", "smtplib"}
 MAY_DIAL = {"proxy.upstream", "proxy.doctor", "proxy.demo"}

@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["tryon"] = built = services.build(settings)
 
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.wsgi_app = web.Prefix(app.wsgi_app, settings.public_url)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = web.Address(app.wsgi_app, settings.public_url)  # type: ignore[method-assign, assignment]
     web.install(app, settings)
     failures.install(app)
     embed.install(app, built)

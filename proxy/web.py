@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BODY_DEADLINE_S = 15.0
+NOT_IN_A_QUERY = re.compile(r"[^!-~]")  # bytes, as WSGI has them
 CUT_SHORT = "The body could not be read to its end."
 KEY = re.compile(r"[A-Za-z0-9_.-]{20,}")
 # A client may make up methods; each would be another label in the metrics.
@@ -96,9 +97,9 @@ def _report(response: Response, log: IO[str]) -> None:
         log.flush()
 
 
-class Prefix:
-    """Takes the public URL's path off the front of each request's, where the proxy before us
-    passes it on."""
+class Address:
+    """A request's address as the app is to read it: without the public URL's path, where the proxy
+    before us passes that on, and with nothing but ASCII in its query."""
 
     def __init__(self, app: "WSGIApplication", public_url: str) -> None:
         self._app = app
@@ -109,6 +110,9 @@ class Prefix:
         if self._prefix and path.startswith(f"{self._prefix}/"):
             environ["PATH_INFO"] = path[len(self._prefix) :]
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + self._prefix
+        # Werkzeug raises UnicodeDecodeError at the first look into a query that is not UTF-8.
+        query = environ.get("QUERY_STRING", "")
+        environ["QUERY_STRING"] = NOT_IN_A_QUERY.sub(lambda byte: f"%{ord(byte[0]):02X}", query)
         return self._app(environ, start)
 
 

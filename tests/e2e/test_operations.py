@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.wire import at_once, connected, counted, http, post, rows
+from tests.e2e.wire import assert_whole, at_once, connected, counted, http, post, rows
 from tests.servers import (
     DESKTOP,
     METRICS_TOKEN,
@@ -280,13 +280,6 @@ def test_a_reload_under_load_drops_nothing_and_streams_go_on(
         assert told[0] == "waiting"
         assert told[-1] == "completed"
         assert_whole(shop)
-
-
-def assert_whole(shop: Shop) -> None:
-    """The file is sound, and its totals are what its events say."""
-    assert rows(shop, "PRAGMA integrity_check") == [("ok",)]
-    verified = shop.command("verify")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vendor) -> None:

@@ -190,6 +190,15 @@ PATHS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("query", [b"\xa2ang=de", b"lang=\xff", b"q=\xc3", b"\xed\xa0\x80=1"])
+def test_a_query_may_hold_any_byte(shop: Shop, query: bytes) -> None:
+    key = shop.click(unique()).json()["launch_url"][-22:].encode()
+    for path, expected in {b"/go/" + key: 302, b"/handoff/x": 404, b"/t/sku": 200}.items():
+        request = b"GET " + path + b"?" + query + b" HTTP/1.1\r\nHost: x\r\nUser-Agent: "
+        agent = PHONE.encode() + b"\r\nConnection: close\r\n\r\n"
+        assert raw(shop, request + agent)[0] == expected
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_no_path_is_our_mistake(shop: Shop, path: str) -> None:
     status, answer = raw(

@@ -79,3 +79,10 @@ def peak_memory(shop: Shop) -> int:
     """KiB that the hungriest worker ever held."""
     texts = [Path(f"/proc/{pid}/status").read_text() for pid in shop.workers()]
     return max(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)
+
+
+def assert_whole(shop: Shop) -> None:
+    """The file is sound, and its totals are what its events say."""
+    assert rows(shop, "PRAGMA integrity_check") == [("ok",)]
+    verified = shop.command("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr

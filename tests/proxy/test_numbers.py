@@ -1,0 +1,289 @@
+"""Questions and the arithmetic of their answers, against figures worked out by other means."""
+
+import math
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import quantiles
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from proxy.definitions import BY_KEY, DEFINITIONS
+from proxy.exports import parts, safe
+from proxy.numbers import (
+    LONGEST_DAYS,
+    RANGES,
+    BadQuestion,
+    answer,
+    count_change,
+    moving,
+    percentile,
+    rate_change,
+    read_question,
+    wilson,
+)
+from proxy.overview import Overview, overview, plan_fit
+from proxy.plans import parse
+from storage.connection import connect
+from storage.events import Entry, event
+from storage.funnel import COUNTS, bucket
+from storage.sqlite import SQLiteStore
+from storage.stats import ENDINGS, Scope, Stats
+from tests.storage.histories import attempt_id, call, callback, click, created, launch, moment
+
+TUESDAY = date(2026, 11, 24)
+UTC = ZoneInfo("UTC")
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("today", "2026-11-24", "2026-11-24"),
+        ("yesterday", "2026-11-23", "2026-11-23"),
+        ("7d", "2026-11-18", "2026-11-24"),
+        ("30d", "2026-10-26", "2026-11-24"),
+        ("month", "2026-11-01", "2026-11-24"),
+        ("last-month", "2026-10-01", "2026-10-31"),
+    ],
+)
+def test_a_range_moves_with_the_days(name: str, first: str, last: str) -> None:
+    assert moving(name, TUESDAY) == (date.fromisoformat(first), date.fromisoformat(last))
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("today", [date(2026, 1, 1), date(2024, 2, 29), date(2026, 12, 31)])
+def test_every_range_is_there_on_every_day(name: str, today: date) -> None:
+    question = read_question({"range": [name]}, today)
+    assert question.scope.first <= question.scope.last <= today
+    assert question.before.last == question.scope.first - timedelta(1)
+    assert len(question.before.days) == len(question.scope.days)
+
+
+def test_an_address_asks_the_same_again() -> None:
+    given = {"from": ["2026-11-01"], "to": ["2026-11-07"], "channel": ["(none)"], "device": ["tv"]}
+    question = read_question(given, TUESDAY)
+    again = {name: [text] for name, text in question.parameters().items()}
+    assert read_question(again, TUESDAY) == question
+    assert question.scope.filters == {"channel": "", "device": "tv"}
+    assert "device" not in question.parameters(device=None)
+    assert question.same_weekdays
+
+
+def test_the_longest_range_can_be_asked_and_one_day_more_cannot() -> None:
+    last = date(2026, 1, 1)
+    first = last - timedelta(LONGEST_DAYS - 1)
+    question = read_question({"from": [str(first)], "to": [str(last)]}, TUESDAY)
+    assert len(question.scope.days) == LONGEST_DAYS
+    with pytest.raises(BadQuestion) as refused:
+        read_question({"from": [str(first - timedelta(1))], "to": [str(last)]}, TUESDAY)
+    assert refused.value.parameter == "from"
+
+
+def test_text_that_is_no_unicode_is_refused() -> None:
+    with pytest.raises(BadQuestion, match="product_id"):
+        read_question({"product_id": ["\udc80"]}, TUESDAY)
+
+
+@pytest.mark.parametrize(("part", "whole"), [(0, 10), (5, 10), (10, 10), (90, 1000), (1, 3)])
+def test_an_interval_holds_the_rates_from_which_the_count_is_no_surprise(
+    part: int, whole: int
+) -> None:
+    """Wilson's bounds are where the count lies 1.96 standard deviations off."""
+    low, high = wilson(part, whole)
+    assert 0 <= low <= part / whole <= high <= 1
+    for bound in (low, high):
+        if 0 < bound < 1:
+            deviation = math.sqrt(whole * bound * (1 - bound))
+            assert abs(part - whole * bound) / deviation == pytest.approx(1.96)
+
+
+def test_of_nothing_nothing_is_known() -> None:
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert rate_change(0, 0, 5, 10).ratio is None
+    assert count_change(5, 0).ratio is None
+    assert percentile([], 0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "noise"), [(100, 100, True), (110, 100, True), (1100, 1000, False)]
+)
+def test_a_difference_of_counts_may_be_chance(now: int, before: int, noise: bool) -> None:
+    change = count_change(now, before)
+    assert change.noise == noise
+    assert change.ratio == pytest.approx(now / before - 1)
+
+
+def test_a_difference_that_is_chance_is_rarely_taken_for_news() -> None:
+    """Of pairs with the same rate, about one in twenty is called a difference."""
+    dice = random.Random(1)
+    news = 0
+    for _ in range(2_000):
+        one, other = (sum(dice.random() < 0.3 for _ in range(80)) for _ in range(2))
+        news += not rate_change(one, 80, other, 80).noise
+    assert 0.03 < news / 2_000 < 0.07
+    assert not rate_change(300, 1000, 200, 1000).noise
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.95])
+def test_a_percentile_from_buckets_is_as_near_as_it_says(share: float) -> None:
+    dice = random.Random(2)
+    durations = [round(dice.lognormvariate(9, 1)) for _ in range(20_000)]
+    buckets: dict[int, int] = {}
+    for each in durations:
+        buckets[bucket(each)] = buckets.get(bucket(each), 0) + 1
+    exact = quantiles(durations, n=100)[round(share * 100) - 1]
+    found = percentile(sorted(buckets.items()), share)
+    assert found is not None
+    assert abs(math.log(found / exact)) <= math.log(1.046)
+
+
+# --- Cells ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_cell_that_begins_like_a_formula_is_made_text(start: str) -> None:
+    assert safe(f"{start}1") == f"'{start}1"
+
+
+@pytest.mark.parametrize("cell", [-5, 2.5, None, "", "a=b", "sku-1", "'=1"])
+def test_other_cells_stay_as_they_are(cell: object) -> None:
+    assert safe(cell) == cell
+
+
+def test_a_long_table_comes_in_parts() -> None:
+    rows = ((n, 'say "hi",\nyou') for n in range(1_200))
+    texts = list(parts(("n", "words"), rows))
+    assert [text.count("hi") for text in texts] == [0, 500, 500, 200]
+    assert texts[1].startswith('0,"say ""hi"",\nyou"\r\n')
+
+
+# --- The first page -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
+    store = SQLiteStore(tmp_path / "shop.db", UTC)
+    yield store
+    store.close()
+
+
+def see(store: SQLiteStore, today: date = TUESDAY, plans: str = "[]", **asked: str) -> Overview:
+    question = read_question({name: [text] for name, text in asked.items()}, today)
+    now = moment(f"{today}T12:00")
+    with store.snapshot() as db:
+        return overview(Stats(db, UTC), question, today, now, {"breaker": "closed"}, parse(plans))
+
+
+def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStore) -> None:
+    view = see(store)
+    assert view.is_empty
+    assert {figure.value for figure in view.figures} == {0, None}
+    assert view.open_days == 0
+    assert view.plan_fit.reason
+    assert view.health.last_callback_ms is None
+
+
+def fill(store: SQLiteStore, days: int, a_day: int = 3) -> None:
+    """So many attempts on each of the days up to yesterday, one of them completed."""
+    entries = []
+    for back in range(1, days + 1):
+        noon = moment(f"{TUESDAY - timedelta(back)}T12:00")
+        for number in range(a_day):
+            a = attempt_id(noon, number)
+            events = [click(a), created(a, noon + 200)]
+            if number == 0:
+                events += [launch(a, noon + 9_000), callback(a, noon + 60_000, "done")]
+            if number == 1:
+                events.append(event("expired", a, noon + 900_000, "proxy"))
+            entries.append(Entry(tuple(events), call=call(a, noon, 200)))
+    store.commit(entries)
+
+
+def test_the_panels_of_a_page_agree(store: SQLiteStore) -> None:
+    fill(store, 40)
+    view = see(store, range="28d")
+    assert view.totals["clicks"] == 27 * 3
+    assert [step.count for step in view.steps] == [81, 81, 27, 27]
+    assert sum(ending.count for ending in view.endings) == view.totals["clicks"]
+    for table in view.tables:
+        assert sum(row.counts["clicks"] for row in table.rows) == view.totals["clicks"]
+    assert sum(row.counts["completed"] for row in view.days) == view.totals["completed"]
+    assert view.previous["clicks"] == 13 * 3
+    assert view.waste.never_launched == 27
+    assert view.open_days == 7  # as many as are looked at: each has one open
+    by_key = {figure.key: figure for figure in view.figures}
+    assert by_key["whole_rate"].value == pytest.approx(1 / 3)
+    assert by_key["whole_rate"].change.noise
+    assert by_key["clicks"].days[-2:] == (3, 0)
+
+
+def test_tables_that_would_be_slow_wait_unless_a_product_is_named(store: SQLiteStore) -> None:
+    fill(store, 3)
+    assert [table.by for table in see(store, category="shoes").tables if table.deferred] == [
+        "product_id", "locale", "device", "channel"
+    ]  # fmt: skip
+    view = see(store, product_id="sku-1")
+    assert not [table for table in view.tables if table.deferred]
+    assert {sum(row.counts["clicks"] for row in table.rows) for table in view.tables} == {9}
+
+
+PLANS = """[
+    {"name": "Small", "price": 10, "included_sessions": 50, "price_per_extra_session": 1},
+    {"name": "Large", "price": 60, "included_sessions": 500, "price_per_extra_session": 0.5}
+]"""
+
+
+def test_plans_are_compared_by_what_is_to_come_and_what_was(store: SQLiteStore) -> None:
+    fill(store, 80)
+    with store.snapshot() as db:
+        fit = plan_fit(Stats(db, UTC), TUESDAY, parse(PLANS))
+    assert fit.months == (93,)  # of October: September is not whole, November not over
+    small, large = fit.plans
+    assert (small.replayed, large.replayed) == (53, 60)
+    assert small.is_current
+    assert fit.next_month is not None
+    assert fit.next_month.day == date(2026, 12, 1)
+    assert 60 < fit.next_month.p50 < 130
+    assert small.middle == 10 + (round(fit.next_month.p50) - 50)
+    assert small.run_out == date(2026, 11, 17)  # 3 a day: the 51st session of the month
+    assert large.run_out is None
+
+
+def test_there_is_no_forecast_from_two_weeks(store: SQLiteStore) -> None:
+    fill(store, 14)
+    with store.snapshot() as db:
+        fit = plan_fit(Stats(db, UTC), TUESDAY, parse(PLANS))
+    assert fit.reason is not None
+    assert "14 of 28 days" in fit.reason
+    assert fit.plans[0].middle is None
+    assert fit.plans[0].run_out is None
+
+
+# --- Definitions ----------------------------------------------------------------------------------
+
+
+def test_every_count_is_defined() -> None:
+    counts = [name for name in COUNTS if not name.endswith("_sum")]
+    assert {*counts, "open", "launch", "complete", "vendor"} <= BY_KEY.keys()
+    assert {*ENDINGS} <= BY_KEY.keys()
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: each.key)
+def test_the_sql_of_a_definition_gives_the_figure(store: SQLiteStore, definition: object) -> None:
+    fill(store, 10)
+    key, sql = definition.key, definition.sql  # type: ignore[attr-defined]
+    days = {"first": "2026-11-16", "last": "2026-11-24"}
+    db = connect(store.path)
+    (found,) = db.execute(sql, days).fetchone()
+    db.close()
+    with store.snapshot() as snapshot:
+        scope = Scope(date(2026, 11, 16), TUESDAY)
+        question = read_question({"from": [days["first"]], "to": [days["last"]]}, TUESDAY)
+        shown = answer(Stats(snapshot, UTC), question)
+        assert question.scope == scope
+    times = {each["metric"]: each["p50_ms"] for each in shown["times"]}
+    rates = {"created_rate": 1, "opened_rate": 1 / 3, "completed_rate": 1, "whole_rate": 1 / 3}
+    expected = shown["totals"].get(key, rates.get(key, times.get(key)))
+    assert found == pytest.approx(expected, abs=0.5 if key in times else 1e-9)

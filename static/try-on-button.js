@@ -57,9 +57,9 @@ const live = state => /waiting|opened/.test(state);
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host{position:relative}
-:host([theme=light]){color-scheme:light}
-:host([theme=dark]){color-scheme:dark}
-:host([theme=auto]){color-scheme:light dark}
+:host([theme=light]) dialog{color-scheme:light}
+:host([theme=dark]) dialog{color-scheme:dark}
+:host([theme=auto]) dialog{color-scheme:light dark}
 [hidden]{display:none!important}
 button,a{box-sizing:border-box;min-height:44px;padding:12px 16px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;text-decoration:none;cursor:pointer}
 button:disabled{opacity:.5}
@@ -216,14 +216,14 @@ class TryOnButton extends HTMLElement {
         }),
         signal: AbortSignal.timeout(15000),
       });
-      body = await answer.json();
+      body = await answer.json() ?? {};
     } catch {
       body = { code: 'network', retryable: true };
     }
     if (turn != this.#turn) return;
     this.#words = { ...ENGLISH, ...body.strings };
     this.#end = performance.now() / 1000 + (body.expires_in ?? body.retry_after);
-    if (answer?.ok && /^https?:/.test(body.launch_url)) {
+    if (answer?.ok && body.qr && /^https?:/.test(body.launch_url)) {
       this.#adopt(body, kept?.id == body.id ? kept.state : 'waiting');
       this.#emit('created');
       this.#take(body);
@@ -434,6 +434,7 @@ class TryOnButton extends HTMLElement {
     const left = Math.ceil(this.#end - performance.now() / 1000);
     const view = live(state) && !navigator.onLine ? 'offline' : state == 'waiting' && left > 0 && left < 61 ? 'soon' : state;
     const held = left > 0 && problem;
+    const focused = this.shadowRoot.activeElement;
     // Writing the same words again would have them read out again.
     const say = (name, text = '') => {
       if (parts[name].textContent != text) parts[name].textContent = text;
@@ -455,7 +456,7 @@ class TryOnButton extends HTMLElement {
     say('refresh', /soon|expired/.test(view) ? words.fresh : words.again);
     refresh.disabled = held;
     if (problem && !problem.retryable) refresh.hidden = true;
-    if (this.shadowRoot.activeElement?.hidden) parts.close.focus();
+    if (focused?.hidden) parts.close.focus();
   }
 }
 

@@ -127,8 +127,7 @@ class Api:
 
     def _cancel(self, route: Route) -> None:
         self.cancelled += 1
-        self.state = "cancelled"
-        self._answer(route, 200, json.dumps(self.session()))
+        self._answer(route, 200, json.dumps(self.session() | {"state": "cancelled"}))
 
     def _beacon(self, route: Route) -> None:
         if route.request.method == "POST":

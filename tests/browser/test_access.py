@@ -1,0 +1,159 @@
+"""For everyone: axe finds nothing in any state, the keyboard is enough, and nothing overflows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.stage import Product
+from tests.servers import Shop, Vendor, unique
+
+Visit = Callable[..., Product]
+Contexts = Callable[..., BrowserContext]
+
+SCHEMES: list[Any] = ["light", "dark"]
+AXE = Axe()
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds, best practices included."""
+    found = AXE.run(page).response["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
+def reflows(page: Page) -> bool:
+    """Nothing has to be scrolled sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_in_any_state_of_the_dialog(product: Visit, scheme: str) -> None:
+    # Trusted Types would stop axe, not the button.
+    page = product(policy="", color_scheme=scheme, attributes="theme=auto")
+    assert page.api
+    for state in ("waiting", "soon", "opened", "completed"):
+        page.api.extra = {"expires_in": 50} if state == "soon" else {}
+        if state in ("waiting", "soon"):
+            page.api.state = "waiting"
+            page.page.evaluate("document.querySelector('try-on-button').refresh()")
+            page.page.evaluate("document.querySelector('try-on-button').open()")
+            page.reaches("waiting")
+        else:
+            page.becomes(state)
+        assert faults(page.page) == [], state
+    for state in ("abandoned", "failed", "expired", "cancelled"):
+        page.api.state = state
+        page.page.evaluate("document.querySelector('try-on-button').refresh()")
+        page.reaches(state)
+        assert faults(page.page) == [], state
+    page.api.status, page.api.body = 502, {"code": "upstream_error", "retryable": True}
+    page.part("refresh").click()
+    page.reaches("error")
+    assert faults(page.page) == []
+
+
+def test_the_keyboard_is_enough_and_focus_comes_back(product: Visit) -> None:
+    page = product()
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.press("Enter")
+    page.reaches("waiting")
+    focused = "document.querySelector('try-on-button').shadowRoot.activeElement?.part.value"
+    walked = []
+    for _ in range(3):
+        walked.append(page.page.evaluate(focused))
+        page.page.keyboard.press("Tab")
+    assert walked == ["close", "here", "copy"]
+    page.page.keyboard.press("Escape")
+    expect(page.dialog).to_be_hidden()
+    expect(page.button.locator("a[href^='/t/']")).to_be_focused()
+
+
+def test_focus_stays_in_the_dialog_when_its_button_goes(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.part("here").focus()
+    page.becomes("opened")
+    focused = "document.querySelector('try-on-button').shadowRoot.activeElement?.part.value"
+    assert page.page.evaluate(focused) == "close"
+
+
+def test_what_happens_is_announced_politely_and_once(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    expect(page.status).to_have_role("status")
+    page.page.evaluate("""window.said = []; new MutationObserver(() => said.push(1)).observe(
+        document.querySelector('try-on-button').shadowRoot.querySelector('[part=status]'),
+        {childList: true, characterData: true, subtree: true})""")
+    page.page.wait_for_timeout(2200)
+    assert page.page.evaluate("said.length") == 0
+    page.becomes("opened")
+    assert page.page.evaluate("said.length") == 1
+
+
+def test_targets_are_large_enough_and_nothing_overflows_at_320(product: Visit) -> None:
+    title = "Extraordinarily-long-product-name-without-any-space " * 2
+    page = product(viewport={"width": 320, "height": 640}, attributes=f'product-title="{title}"')
+    page.press()
+    page.reaches("waiting")
+    for name in ("close", "here", "copy"):
+        box = page.part(name).bounding_box()
+        assert box
+        assert box["height"] >= 44, name
+        assert box["width"] >= 44, name
+    assert page.page.evaluate(
+        """() => { const dialog = document.querySelector('try-on-button').shadowRoot
+            .querySelector('dialog'); return dialog.scrollWidth <= dialog.clientWidth }"""
+    )
+    assert reflows(page.page)
+
+
+def test_reduced_motion_is_kept(product: Visit) -> None:
+    page = product(reduced_motion="reduce")
+    page.press()
+    page.reaches("waiting")
+    page.becomes("completed")
+    name = "getComputedStyle(document.querySelector('try-on-button').shadowRoot.querySelector"
+    assert page.page.evaluate(f"{name}('[part=status]')).animationName") == "none"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_on_any_page(
+    context: Contexts, tryon: Shop, vendor: Vendor, scheme: str
+) -> None:
+    page = context(color_scheme=scheme, viewport={"width": 320, "height": 640}).new_page()
+    sku = unique()
+    session = tryon.click(sku, title="Trail Runner").json()
+
+    def visit(url: str) -> None:
+        page.goto(url)
+        assert reflows(page), url
+        assert faults(page) == [], url
+
+    for path in ("/", "/embed", f"/t/{sku}", "/nothing-here"):
+        visit(tryon.url + path)
+    visit(session["handoff_url"])
+    tryon.launch(session["launch_url"])
+    visit(session["handoff_url"])
+    vendor.call_back(sku, state="completed")
+    visit(session["handoff_url"])
+    visit(session["launch_url"])
+    other = tryon.click(unique()).json()
+    tryon.http.post(other["status_url"] + "/cancel", headers={"Origin": tryon.origin})
+    visit(other["handoff_url"])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_in_the_demo(context: Contexts, tryon: Shop, scheme: str) -> None:
+    # Its policy requires Trusted Types, which would stop axe.
+    opened = context(color_scheme=scheme, bypass_csp=True, viewport={"width": 320, "height": 700})
+    page = opened.new_page()
+    page.goto(f"{tryon.url}/shop/trail-runner")
+    assert reflows(page)
+    assert faults(page) == []
+    page.get_by_role("link", name="Try it on").click()
+    expect(page.locator("try-on-button")).to_have_attribute("state", "waiting")
+    assert faults(page) == []

@@ -1,0 +1,323 @@
+"""What goes wrong on a product page: each fault has a sane end, and the page itself is unharmed."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from proxy import i18n
+from tests.browser.stage import Product
+from tests.servers import Shop, Vendor, eventually, unique
+
+Visit = Callable[..., Product]
+
+ELEMENT = "document.querySelector('try-on-button')"
+HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}${7*7}\u202e"
+
+
+def unharmed(page: Product) -> None:
+    """The rest of the page works as ever."""
+    page.page.keyboard.press("Escape")
+    expect(page.dialog).to_be_hidden()
+    page.page.evaluate("document.querySelector('#cart').onclick = () => { window.bag = 1 }")
+    page.page.locator("#cart").click()
+    assert page.page.evaluate("bag") == 1
+    assert page.broken == []
+
+
+@pytest.mark.parametrize("sku", ["", "../../etc"])
+def test_a_missing_or_wrong_product_id_is_told_kindly(product: Visit, sku: str) -> None:
+    page = product(id=sku, stand_in=False)
+    page.press()
+    page.reaches("error")
+    expect(page.part("error")).to_have_text(i18n.CATALOGUES["en"]["no"])
+    expect(page.part("refresh")).to_be_hidden()
+    error = page.told[-1]
+    assert (error["code"], error["status"], error["retryable"]) == ("bad_request", 400, False)
+    unharmed(page)
+
+
+def test_a_dead_server_leaves_the_page_untouched_and_the_button_honest(product: Visit) -> None:
+    page = product(
+        attributes="endpoint=http://127.0.0.1:9", policy="", stand_in=False, setup=_unreachable
+    )
+    page.press()
+    page.reaches("error")
+    expect(page.part("error")).to_contain_text("No connection")
+    expect(page.part("refresh")).to_be_enabled()
+    assert (page.told[-1]["code"], page.told[-1]["status"]) == ("network", 0)
+    unharmed(page)
+
+
+def _unreachable(context: BrowserContext) -> None:
+    context.route("http://127.0.0.1:9/**", lambda route: route.abort("connectionrefused"))
+
+
+def test_a_slow_server_can_be_left_and_comes_back_to(product: Visit) -> None:
+    page = product(id=unique("sim-slow"), stand_in=False)
+    page.press()
+    page.reaches("creating")
+    unharmed(page)
+    page.reaches("waiting")
+    expect(page.dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize("body", ["<html>", "null", '{"launch_url": "https://x.example"}'])
+def test_an_answer_that_makes_no_sense_is_an_error(product: Visit, body: str) -> None:
+    page = product()
+    assert page.api
+    page.api.body = body
+    page.press()
+    page.reaches("error")
+    unharmed(page)
+
+
+def test_a_launch_link_that_is_no_web_address_is_refused(product: Visit) -> None:
+    page = product()
+    assert page.api
+    page.api.extra = {"launch_url": "javascript:alert(1)"}
+    page.press()
+    page.reaches("error")
+    assert page.told[-1]["code"] == "bad_reply"
+
+
+def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
+    page = product()
+    assert page.api
+    page.api.status = 429
+    page.api.body = {
+        "code": "rate_limited",
+        "retryable": True,
+        "retry_after": 2,
+        "message": "Wait a moment.",
+        "strings": i18n.strings("en"),
+    }
+    page.press()
+    page.reaches("error")
+    expect(page.part("error")).to_have_text("Wait a moment.")
+    expect(page.part("refresh")).to_be_disabled()
+    expect(page.part("time")).to_contain_text(" s")
+    page.api.status, page.api.body = 201, None
+    expect(page.part("refresh")).to_be_enabled()
+    page.part("refresh").click()
+    page.reaches("waiting")
+
+
+def test_a_failure_is_told_in_the_shoppers_language(product: Visit) -> None:
+    page = product(attributes="lang=de", id=unique("sim-500"), stand_in=False)
+    page.press()
+    page.reaches("error")
+    expect(page.part("error")).to_have_text(i18n.CATALOGUES["de"]["oops"])
+    expect(page.part("refresh")).to_have_text(i18n.CATALOGUES["de"]["again"])
+    expect(page.dialog).to_have_attribute("lang", "de")
+
+
+@pytest.mark.parametrize("late", ["expired", "gone"])
+def test_a_session_that_ended_meanwhile_makes_way_for_a_new_one(product: Visit, late: str) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    assert page.api
+    page.api.state = late
+    page.page.reload()
+    page.reaches("expired")
+    assert page.names == ["expired"]
+    page.api.state = "waiting"
+    page.press()
+    page.reaches("waiting")
+    assert len(page.api.posts) == 2
+    assert not page.api.posts[1].get("resume")
+
+
+@pytest.mark.parametrize("kept", ["7", "{", '{"id": 1}'])
+def test_nonsense_in_the_storage_does_no_harm(product: Visit, kept: str) -> None:
+    page = product(init=f"sessionStorage.setItem('tryon:sku-1', {json.dumps(kept)})")
+    page.press()
+    page.reaches("waiting")
+
+
+def test_forbidden_storage_does_no_harm(product: Visit) -> None:
+    page = product(
+        init="""Object.defineProperty(window, 'sessionStorage', {
+            get() { throw new DOMException('forbidden', 'SecurityError') }})"""
+    )
+    page.press()
+    page.reaches("waiting")
+    page.becomes("opened")
+    unharmed(page)
+
+
+@pytest.mark.parametrize("how", ["delete window.EventSource", ""])
+def test_without_a_stream_it_asks(product: Visit, how: str) -> None:
+    """The stand-in server aborts every stream; some browsers or policies have none at all."""
+    page = product(init=how)
+    page.press()
+    page.reaches("waiting")
+    assert page.api
+    page.api.state = "opened"
+    page.reaches("opened")
+
+
+def test_it_does_not_ask_while_hidden(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => window.away ?? true})"
+    )
+    assert page.api
+    asked = page.api.asked
+    page.page.wait_for_timeout(2500)
+    assert page.api.asked == asked
+    page.page.evaluate("window.away = false")
+    page.becomes("opened")
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_the_shoppers_clock_may_be_a_day_off(product: Visit, days: int) -> None:
+    page = product(
+        init=f"const real = Date.now; Date.now = () => real() + {days * 86_400_000};",
+        id=unique(),
+        stand_in=False,
+    )
+    page.press()
+    page.reaches("waiting")
+    page.page.wait_for_timeout(1200)
+    page.reaches("waiting")
+    expect(page.part("time")).to_be_hidden()
+
+
+def test_time_left_is_shown_near_the_end_with_a_way_to_get_more(product: Visit) -> None:
+    page = product()
+    assert page.api
+    page.api.extra = {"expires_in": 45}
+    page.press()
+    page.reaches("waiting")
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["soon"])
+    expect(page.part("time")).to_have_text("44 s")
+    page.api.extra = {}
+    page.part("refresh").click()
+    expect(page.part("time")).to_be_hidden()
+    page.reaches("waiting")
+    assert len(page.api.posts) == 2
+
+
+def test_removed_while_waiting_it_stops_asking(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    assert page.api
+    page.page.evaluate(f"window.kept = {ELEMENT}; kept.remove()")
+    page.page.wait_for_timeout(100)
+    asked = page.api.asked
+    page.page.wait_for_timeout(2500)
+    assert page.api.asked == asked
+    page.api.state = "opened"
+    page.page.evaluate("document.querySelector('main').append(kept)")
+    page.reaches("opened")
+    assert page.broken == []
+
+
+def test_removed_while_the_answer_is_on_its_way(product: Visit) -> None:
+    page = product(id=unique("sim-slow"), stand_in=False)
+    page.press()
+    page.reaches("creating")
+    page.page.evaluate(f"window.kept = {ELEMENT}; kept.remove()")
+    eventually(lambda: page.page.evaluate("kept.state == 'waiting'"))
+    assert page.page.evaluate("document.querySelector('dialog')") is None
+    assert page.broken == []
+
+
+def test_changed_while_the_answer_is_on_its_way_it_is_for_another_product(product: Visit) -> None:
+    page = product(id=unique("sim-slow"), stand_in=False)
+    page.press()
+    page.reaches("creating")
+    other = unique()
+    page.page.evaluate(f"sku => {ELEMENT}.productId = sku", other)
+    page.reaches("idle")
+    page.press()
+    page.reaches("waiting")
+    assert page.page.evaluate(f"{ELEMENT}.session.product_id") == other
+    page.page.wait_for_timeout(2500)
+    assert page.page.evaluate(f"{ELEMENT}.session.product_id") == other
+
+
+def test_what_arrives_late_does_not_turn_time_back(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.becomes("completed")
+    assert page.api
+    page.api.state = "waiting"
+    page.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    page.page.wait_for_timeout(300)
+    page.reaches("completed")
+
+
+def test_offline_is_said_and_passes(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.page.context.set_offline(True)
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["offline"])
+    page.page.context.set_offline(False)
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["waiting"])
+
+
+def test_hostile_attributes_stay_text(product: Visit) -> None:
+    page = product()
+    for name in ("category", "reference", "product-title", "mode", "target", "theme", "product-id"):
+        page.page.evaluate(
+            f"([name, value]) => {ELEMENT}.setAttribute(name, value)", [name, HOSTILE]
+        )
+    page.press()
+    page.reaches("waiting")
+    expect(page.part("title")).to_have_text(HOSTILE)
+    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img, script')") is None
+    assert page.broken == []
+
+
+def test_hostile_answers_stay_text(product: Visit) -> None:
+    page = product()
+    assert page.api
+    words = dict.fromkeys(i18n.strings("en"), HOSTILE)
+    page.api.extra = {"title": HOSTILE, "strings": words, "qr": {"size": HOSTILE, "path": HOSTILE}}
+    page.press()
+    page.reaches("waiting")
+    expect(page.part("title")).to_have_text(HOSTILE)
+    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img, script')") is None
+    assert page.broken == []
+
+
+def test_an_unknown_state_changes_nothing(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    assert page.api
+    page.api.state = HOSTILE
+    page.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
+    page.page.wait_for_timeout(300)
+    page.reaches("waiting")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"), [("abandoned", "closed before"), ("failed", "this time")]
+)
+def test_a_try_on_that_came_to_nothing_can_be_tried_again(
+    product: Visit, tryon: Shop, vendor: Vendor, outcome: str, words: str
+) -> None:
+    sku = unique()
+    page = product(id=sku, stand_in=False)
+    page.press()
+    page.reaches("waiting")
+    session: dict[str, Any] = page.page.evaluate(f"{ELEMENT}.session")
+    tryon.launch(session["launch_url"])
+    page.reaches("opened")
+    vendor.call_back(sku, state=outcome)
+    page.reaches(outcome)
+    expect(page.status).to_contain_text(words)
+    page.part("refresh").click()
+    page.reaches("waiting")
+    assert page.page.evaluate(f"{ELEMENT}.session.id") != session["id"]

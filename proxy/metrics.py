@@ -4,7 +4,8 @@ The names of labels' values are the routes, the problem codes and the verdicts: 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -36,6 +37,33 @@ UPSTREAM = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8, 16),
 )
 STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesum")
+
+
+# A figure that cannot be kept (its file's disk is full) must not fail what it counts.
+
+
+def count(counter: Counter, *labels: str) -> None:
+    """One more."""
+    with suppress(OSError):
+        counter.labels(*labels).inc()
+
+
+def observe(histogram: Histogram, seconds: float, *labels: str) -> None:
+    """One more duration."""
+    with suppress(OSError):
+        histogram.labels(*labels).observe(seconds)
+
+
+@contextmanager
+def streaming() -> Iterator[None]:
+    """Count a stream for as long as it is open."""
+    with suppress(OSError):
+        STREAMS.inc()
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            STREAMS.dec()
 
 
 class _Health:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
+from proxy import metrics
 from proxy.capability import TOKEN, CallbackKeys, new_token
 from proxy.catalog import Catalog
 from proxy.contract import Asset, Session, SessionRequest
@@ -176,6 +177,7 @@ class Sessions:
 
     def _record(self, click: Click, call: UpstreamCall, outcome: Event) -> Attempt:
         """The click, the call and what it brought, in one transaction."""
+        metrics.observe(metrics.UPSTREAM, call.duration_ms / 1000, call.error or "ok")
         attempt_id = outcome.attempt_id
         events = (_click(click, attempt_id), outcome)
         entry = Entry(events, call=call._replace(attempt_id=attempt_id))

@@ -77,10 +77,10 @@ def _report(response: Response, log: IO[str]) -> None:
     route = request.url_rule.rule if request.url_rule else "none"
     code = getattr(g, "code", None)
     method = request.method if request.method in METHODS else "other"
-    metrics.REQUESTS.labels(method, route, response.status_code).inc()
-    metrics.DURATION.labels(route).observe(seconds)
+    metrics.count(metrics.REQUESTS, method, route, str(response.status_code))
+    metrics.observe(metrics.DURATION, seconds, route)
     if code:
-        metrics.PROBLEMS.labels(code).inc()
+        metrics.count(metrics.PROBLEMS, code)
     line = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": "request",

@@ -93,5 +93,5 @@ class _Received:
         receipt = Receipt(self._attempt_id, self._at_ms, headers, body, verdict, reason)
         committed = self._services.writer.submit(Entry(events, receipt))
         verdict = committed.verdict or verdict
-        metrics.CALLBACKS.labels(verdict).inc()
+        metrics.count(metrics.CALLBACKS, verdict)
         web.note(verdict=verdict)

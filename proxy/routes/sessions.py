@@ -208,7 +208,7 @@ def _stream(services: Services, attempt: Attempt) -> Iterator[str]:
     links, store = services.links, services.store
     yield f"retry: {RECONNECT_MS}\n\n"
     sent = ""
-    with metrics.STREAMS.track_inprogress(), services.live.watch(attempt.id) as changed:
+    with metrics.streaming(), services.live.watch(attempt.id) as changed:
         while True:
             changed.clear()
             attempt = store.attempt(attempt.id) or attempt

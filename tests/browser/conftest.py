@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from tests.browser.stage import LINK, STRICT, WITNESS, Api, Merchant, Product
 from tests.servers import Shop, Vendor, running_shop
 
-CHROMIUM = os.environ.get("TRYON_CHROMIUM") or shutil.which("chromium")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -33,9 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        if os.environ.get("TRYON_REQUIRE_BROWSER") == "1":
-            pytest.fail("no Chromium was found, and TRYON_REQUIRE_BROWSER demands one")
-        pytest.skip("no Chromium was found: install it, or name it in TRYON_CHROMIUM")
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail("no Chromium was found, and REQUIRE_BROWSER demands one")
+        pytest.skip("no Chromium was found: install it, or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,

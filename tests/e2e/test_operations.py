@@ -28,6 +28,8 @@ from tests.servers import (
     unique,
 )
 
+PUBLIC_ORIGIN = "https://tryon.shop.example"
+
 # --- Headers of every answer ----------------------------------------------------------------------
 
 PRINT_RULES = """
@@ -105,25 +107,33 @@ def test_an_answer_that_is_not_for_all_is_not_kept(shop: Shop) -> None:
     assert shop.click(unique()).headers["Cache-Control"] == "no-store"
 
 
-def test_behind_tls_browsers_are_told_to_stay_there(tmp_path: Path, vendor: Vendor) -> None:
-    public = "https://tryon.shop.example/prefix"
-    with running_shop(tmp_path, vendor, TRYON_PUBLIC_URL=public) as shop:
-        shop.origin = "https://tryon.shop.example"
-        product_id = unique()
-        answer = shop.click(product_id)
-        guarded(answer)
-        assert answer.status_code == 201
-        assert "max-age=" in answer.headers["Strict-Transport-Security"]
-        for name in ("launch_url", "handoff_url", "status_url", "events_url"):
-            assert answer.json()[name].startswith(f"{public}/")
-        assert vendor.sessions(product_id)[0]["callback_url"].startswith(f"{public}/callbacks/")
-        # With the prefix, as a proxy may pass it on, and without, as another may.
-        path = answer.json()["status_url"].removeprefix("https://tryon.shop.example")
-        assert http().get(shop.url + path).status_code == 200
-        assert http().get(shop.url + path.removeprefix("/prefix")).status_code == 200
-        page = http().get(shop.url + path.replace("/sessions/", "/handoff/"))
-        assert set(re.findall(r'(?:src|href|action)="(?!https://tryon\.shop\.example/prefix/)([^"]*)"',
-                              page.text)) == set()  # fmt: skip
+@pytest.fixture(scope="module")
+def prefixed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    """A shop behind TLS and under a path, whose figures nobody may read."""
+    folder = tmp_path_factory.mktemp("prefixed")
+    settings = {"TRYON_PUBLIC_URL": f"{PUBLIC_ORIGIN}/prefix", "TRYON_METRICS_TOKEN": ""}
+    with running_shop(folder, vendor, **settings) as shop:
+        shop.origin = PUBLIC_ORIGIN
+        yield shop
+
+
+def test_behind_tls_browsers_are_told_to_stay_there(prefixed: Shop, vendor: Vendor) -> None:
+    shop, public = prefixed, f"{PUBLIC_ORIGIN}/prefix"
+    product_id = unique()
+    answer = shop.click(product_id)
+    guarded(answer)
+    assert answer.status_code == 201
+    assert "max-age=" in answer.headers["Strict-Transport-Security"]
+    for name in ("launch_url", "handoff_url", "status_url", "events_url"):
+        assert answer.json()[name].startswith(f"{public}/")
+    assert vendor.sessions(product_id)[0]["callback_url"].startswith(f"{public}/callbacks/")
+    # With the prefix, as a proxy may pass it on, and without, as another may.
+    path = answer.json()["status_url"].removeprefix(PUBLIC_ORIGIN)
+    assert http().get(shop.url + path).status_code == 200
+    assert http().get(shop.url + path.removeprefix("/prefix")).status_code == 200
+    page = http().get(shop.url + path.replace("/sessions/", "/handoff/"))
+    assert set(re.findall(r'(?:src|href|action)="(?!https://tryon\.shop\.example/prefix/)([^"]*)"',
+                          page.text)) == set()  # fmt: skip
 
 
 # --- Health and figures ---------------------------------------------------------------------------
@@ -156,11 +166,10 @@ def test_figures_are_for_the_bearer_of_the_token(shop: Shop, authorization: str 
     assert "tryon_" not in answer.text
 
 
-def test_without_a_token_there_are_no_figures(tmp_path: Path, vendor: Vendor) -> None:
-    with running_shop(tmp_path, vendor, TRYON_METRICS_TOKEN="") as shop:
-        for authorization in ("Bearer ", f"Bearer {METRICS_TOKEN}", "Bearer None"):
-            answer = http().get(f"{shop.url}/metrics", headers={"Authorization": authorization})
-            assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+def test_without_a_token_there_are_no_figures(prefixed: Shop) -> None:
+    for authorization in ("Bearer ", f"Bearer {METRICS_TOKEN}", "Bearer None"):
+        answer = http().get(f"{prefixed.url}/metrics", headers={"Authorization": authorization})
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 def test_figures_are_the_sum_over_all_workers(shop: Shop, vendor: Vendor) -> None:
@@ -295,7 +304,7 @@ def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vend
         began = time.monotonic()
         shop.process.terminate()
         shop.process.wait(10)
-        assert time.monotonic() - began < 4.5  # two of them for the vendor
+        assert time.monotonic() - began < 8  # two for the vendor; it would be 15
         clicker.join()
         assert answers[0].status_code == 201
         for stream in streams:
@@ -350,6 +359,7 @@ def test_a_full_disk_is_said_and_nothing_false_is(tmp_path: Path, vendor: Vendor
         assert_whole(shop)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_now_and_then_never_makes_a_false_answer(
     tmp_path: Path, vendor: Vendor
 ) -> None:

@@ -75,8 +75,7 @@ def test_a_budget_is_exact_over_workers_and_a_kill(
     tmp_path: Path, vendor: Vendor, budget: str
 ) -> None:
     with running_shop(tmp_path, vendor, **{budget: "25"}) as shop:
-        product_id = unique()
-        refused = unique("sim-400")
+        product_id, refused = unique(), unique("sim-400")
         assert {click(shop, refused) for _ in range(5)} == {(422, "not_available")}
         found = at_once(20, lambda _: click(shop, product_id))
         assert counted(found) == {(201, ""): 20}  # what the vendor refused was put back
@@ -95,13 +94,7 @@ def test_a_budget_is_exact_over_workers_and_a_kill(
         assert rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL") == [(25,)]
 
 
-def test_a_budget_of_none_makes_no_call(tmp_path: Path, vendor: Vendor) -> None:
-    with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="0") as shop:
-        product_id = unique()
-        assert click(shop, product_id) == (429, "budget_exhausted")
-        assert vendor.calls(product_id) == 0
-
-
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_no_budget_twice(tmp_path: Path, vendor: Vendor) -> None:
     with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="10") as shop:
         product_id = unique()
@@ -152,7 +145,7 @@ CSV = (
 )
 
 
-@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("json", marks=pytest.mark.slow)])
 def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
     tmp_path: Path, vendor: Vendor, kind: str
 ) -> None:

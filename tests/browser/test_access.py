@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import Product
-from tests.servers import Shop, Vendor, unique
+from tests.servers import PASSWORD, Shop, Vendor, unique
 
 Visit = Callable[..., Product]
 Contexts = Callable[..., BrowserContext]
@@ -120,30 +120,41 @@ def test_reduced_motion_is_kept(product: Visit) -> None:
     assert page.page.evaluate(f"{name}('[part=status]')).animationName") == "none"
 
 
+def addresses(shop: Shop, vendor: Vendor) -> dict[str, str]:
+    """A page for each state."""
+    pages = {
+        "no script": f"{shop.url}/t/sku-1?category=footwear",
+        "no product": f"{shop.url}/t/!!!",
+        "nothing": f"{shop.url}/nothing",
+        "embed": f"{shop.url}/embed",
+        "shop": f"{shop.url}/",
+        "shoe": f"{shop.url}/shop/trail-runner",
+    }
+    for state in ("waiting", "opened", "completed", "abandoned", "failed", "cancelled"):
+        product_id = unique()
+        session = shop.click(product_id, title="Trail Runner").json()
+        if state not in ("waiting", "cancelled"):
+            shop.launch(session["launch_url"])
+        if state in ("completed", "abandoned", "failed"):
+            vendor.call_back(product_id, state=state)
+        if state == "cancelled":
+            shop.http.post(session["status_url"] + "/cancel")
+        pages[f"handoff {state}"] = session["handoff_url"]
+        if state in ("completed", "cancelled"):
+            pages[f"link {state}"] = session["launch_url"]
+    return pages
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_on_any_page(
+def test_every_page_around_the_button_is_accessible_and_reflows(
     context: Contexts, tryon: Shop, vendor: Vendor, scheme: str
 ) -> None:
-    page = context(color_scheme=scheme, viewport={"width": 320, "height": 640}).new_page()
-    sku = unique()
-    session = tryon.click(sku, title="Trail Runner").json()
-
-    def visit(url: str) -> None:
-        page.goto(url)
-        assert reflows(page), url
-        assert faults(page) == [], url
-
-    for path in ("/", "/embed", f"/t/{sku}", "/nothing-here"):
-        visit(tryon.url + path)
-    visit(session["handoff_url"])
-    tryon.launch(session["launch_url"])
-    visit(session["handoff_url"])
-    vendor.call_back(sku, state="completed")
-    visit(session["handoff_url"])
-    visit(session["launch_url"])
-    other = tryon.click(unique()).json()
-    tryon.http.post(other["status_url"] + "/cancel", headers={"Origin": tryon.origin})
-    visit(other["handoff_url"])
+    opened = context(color_scheme=scheme, viewport={"width": 320, "height": 640})
+    page = opened.new_page()
+    for name, address in addresses(tryon, vendor).items():
+        page.goto(address)
+        assert faults(page) == [], name
+        assert reflows(page), name
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -157,3 +168,26 @@ def test_axe_finds_nothing_in_the_demo(context: Contexts, tryon: Shop, scheme: s
     page.get_by_role("link", name="Try it on").click()
     expect(page.locator("try-on-button")).to_have_attribute("state", "waiting")
     assert faults(page) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1440)])
+def test_the_dashboard_is_accessible_and_reflows(
+    context: Contexts, tryon: Shop, scheme: str, width: int
+) -> None:
+    tryon.click(unique())
+    opened = context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = opened.new_page()
+    page.goto(f"{tryon.url}/dashboard/login")
+    assert faults(page) == []
+    assert reflows(page)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/dashboard/")
+    for path in ("", "?range=today", "attempts", "by/day", "words", "definitions"):
+        page.goto(f"{tryon.url}/dashboard/{path}")
+        assert faults(page) == [], path
+        assert reflows(page), path
+    page.goto(f"{tryon.url}/dashboard/attempts")
+    page.locator("tbody a").first.click()
+    assert faults(page) == []
+    assert reflows(page)

@@ -1,0 +1,219 @@
+"""The pages around the button: complete without scripts, live with them, and the snippets hold."""
+
+import json
+import re
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.stage import EVENTS, IPHONE, Merchant, scan
+from tests.servers import ROOT, Shop, Vendor, unique
+
+Contexts = Callable[..., BrowserContext]
+
+MANIFEST = json.loads((ROOT / "static/custom-elements.json").read_text())
+ELEMENT = MANIFEST["modules"][0]["declarations"][0]
+TYPES = (ROOT / "static/try-on-button.d.ts").read_text()
+SCRIPT = (ROOT / "static/try-on-button.js").read_text()
+GUIDE = ROOT / "docs/embedding.md"
+
+
+@pytest.fixture
+def page(context: Contexts) -> Page:
+    return context().new_page()
+
+
+def test_the_whole_way_works_without_scripts(
+    context: Contexts, tryon: Shop, vendor: Vendor
+) -> None:
+    sku = unique()
+    page = context(java_script_enabled=False).new_page()
+    page.goto(f"{tryon.url}/t/{sku}")
+    page.get_by_role("button", name="Try it on").click()
+    page.wait_for_url("**/handoff/**")
+    link = scan(page.locator(".qr").screenshot())
+    tryon.launch(link)
+    vendor.call_back(sku, state="completed")
+    page.reload()
+    expect(page.get_by_role("heading")).to_contain_text("All done")
+
+
+def test_the_page_refreshes_itself_where_there_are_no_scripts(tryon: Shop) -> None:
+    session = tryon.click(unique()).json()
+    html = tryon.http.get(session["handoff_url"]).text
+    assert '<noscript><meta http-equiv="refresh"' in html
+    tryon.http.post(session["status_url"] + "/cancel", headers={"Origin": tryon.origin})
+    assert "http-equiv" not in tryon.http.get(session["handoff_url"]).text
+
+
+def test_the_handoff_page_follows_and_says_so(page: Page, tryon: Shop, vendor: Vendor) -> None:
+    sku = unique()
+    session = tryon.click(sku).json()
+    page.goto(session["handoff_url"])
+    expect(page.get_by_role("heading")).to_have_text("Try it on with your phone")
+    tryon.launch(session["launch_url"])
+    expect(page.get_by_role("heading")).to_contain_text("Opened on your phone")
+    expect(page.locator("#spoken")).to_contain_text("Opened on your phone")
+    vendor.call_back(sku, state="completed")
+    expect(page.get_by_role("heading")).to_contain_text("All done")
+    assert page.evaluate("broken") == []
+
+
+def test_the_handoff_page_follows_without_a_stream(context: Contexts, tryon: Shop) -> None:
+    opened = context()
+    opened.add_init_script("delete window.EventSource")
+    page = opened.new_page()
+    session = tryon.click(unique()).json()
+    page.goto(session["handoff_url"])
+    tryon.launch(session["launch_url"])
+    expect(page.get_by_role("heading")).to_contain_text("Opened on your phone")
+
+
+def test_a_phone_is_offered_the_launch_at_once(context: Contexts, tryon: Shop) -> None:
+    page = context(user_agent=IPHONE, viewport={"width": 390, "height": 844}).new_page()
+    session = tryon.click(unique()).json()
+    page.goto(session["handoff_url"])
+    start = page.get_by_role("link", name="Start the try-on")
+    expect(start).to_have_attribute("href", session["launch_url"])
+    expect(start).to_be_in_viewport()
+    page.get_by_text("Or scan this code").click()
+    expect(page.locator(".qr")).to_be_visible()
+
+
+def test_a_spent_link_makes_a_new_try_on_in_one_step(page: Page, tryon: Shop) -> None:
+    session = tryon.click(unique()).json()
+    tryon.http.post(session["status_url"] + "/cancel", headers={"Origin": tryon.origin})
+    page.goto(session["launch_url"])
+    expect(page.get_by_role("heading")).to_have_text("This link has ended")
+    page.get_by_role("button", name="Start a new try-on").click()
+    page.wait_for_url("**/handoff/**")
+    assert session["id"] not in page.url
+
+
+def test_the_handoff_page_cancels_and_starts_again(page: Page, tryon: Shop) -> None:
+    session = tryon.click(unique()).json()
+    page.goto(session["handoff_url"])
+    page.get_by_role("button", name="Cancel this try-on").click()
+    expect(page.get_by_role("heading")).to_contain_text("cancelled")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".qr")).to_be_visible()
+
+
+@pytest.mark.parametrize(("locale", "words"), [("de", "Mit dem Handy"), ("ar", "جرّبه")])
+def test_a_page_speaks_the_sessions_language(
+    page: Page, tryon: Shop, locale: str, words: str
+) -> None:
+    page.goto(tryon.click(unique(), locale=locale).json()["handoff_url"])
+    expect(page.get_by_role("heading")).to_contain_text(words)
+    assert page.evaluate("document.documentElement.lang") == locale
+    assert page.evaluate("document.documentElement.dir") == ("rtl" if locale == "ar" else "ltr")
+
+
+def test_the_demo_shop_can_be_walked_from_shelf_to_completed(
+    page: Page, tryon: Shop, vendor: Vendor
+) -> None:
+    page.goto(tryon.url)
+    page.get_by_role("link", name="Court Classic").click()
+    page.get_by_role("link", name="Try it on").click()
+    button = page.locator("try-on-button")
+    expect(button).to_have_attribute("state", "waiting")
+    tryon.launch(scan(page.screenshot()))
+    expect(button).to_have_attribute("state", "opened")
+    vendor.call_back("court-classic", state="completed")
+    expect(button).to_have_attribute("state", "completed")
+    expect(page.get_by_text("one press away")).to_be_visible()
+    expect(page.locator("#said")).to_contain_text("tried this on")
+    assert page.evaluate("broken") == []
+
+
+def test_one_product_of_the_demo_fails_on_purpose(page: Page, tryon: Shop) -> None:
+    page.goto(f"{tryon.url}/shop/sim-500-sandal")
+    page.get_by_role("link", name="Try it on").click()
+    expect(page.locator("try-on-button")).to_have_attribute("state", "error")
+    expect(page.locator("try-on-button [part=error]")).to_contain_text("went wrong on our side")
+
+
+def snippets(html: str) -> dict[str, str]:
+    found = re.findall(r"<figcaption><span>(.*?)</span>.*?<code>(.*?)</code>", html, re.S)
+    return {name: unescape(code) for name, code in found}
+
+
+@pytest.mark.parametrize("name", ["Product page", "Custom HTML tag", "Pinned", "functions.php"])
+def test_a_snippet_works_on_a_page_with_the_policy_that_is_given(
+    page: Page, tryon: Shop, merchant: Merchant, name: str
+) -> None:
+    given = snippets(tryon.http.get(f"{tryon.url}/embed").text)
+    policy = "default-src 'none'; " + given["Content-Security-Policy"]
+    head, body = "", '<try-on-button product-id="sku-1" category="footwear"></try-on-button>'
+    if name == "Product page":
+        head, body = "", given[name]
+    elif name == "functions.php":  # what PHP's printf makes of it
+        markup = "".join(re.findall(r"'(<.*?>)'", given[name], re.S))
+        body = markup.replace("%1$s", "sku-1").replace("%2$s", "Shoe").replace("%3$s", "sku-1")
+        script = re.search(r"'(http\S+\.js)'", given[name])
+        assert script
+        head = f'<script type="module" src="{script[1]}"></script>'
+    else:
+        head = given[name]
+        if name == "Custom HTML tag":  # the tag manager's own script is inline
+            policy = policy.replace("script-src", "script-src 'unsafe-inline'")
+    html = f'<!doctype html><html lang="en"><head><title>x</title>{head}</head><body>{body}</body>'
+    page.goto(merchant.page(html, policy))
+    button = page.locator("try-on-button")
+    button.locator("a[href*='/t/'], button[part=button]").first.click()
+    expect(button).to_have_attribute("state", "waiting")
+    assert page.evaluate("broken") == []
+
+
+def test_the_react_and_shopify_snippets_keep_to_the_element(tryon: Shop) -> None:
+    given = snippets(tryon.http.get(f"{tryon.url}/embed").text)
+    attributes = {attribute["name"] for attribute in ELEMENT["attributes"]}
+    for name in ("TryOn.jsx", "Custom Liquid"):
+        tag = re.search(r"<try-on-button(.*?)>", given[name], re.S)
+        assert tag, name
+        used = set(re.findall(r"([a-z-]+)=", tag[1])) - {"ref"}
+        assert used <= attributes, name
+        assert f"{tryon.url}/try-on-button.js" in given[name]
+        assert f"{tryon.url}/t/" in given[name]
+
+
+def test_the_guide_has_the_same_snippets(tryon: Shop) -> None:
+    """In the guide the address is an example; `/embed` has this shop's own."""
+    given = snippets(tryon.http.get(f"{tryon.url}/embed").text)
+    guide = GUIDE.read_text()
+    for name, code in given.items():
+        if name == "Pinned":
+            continue
+        example = code.replace(tryon.url, "https://tryon.shop.example")
+        assert example in guide, name
+
+
+def test_the_manifest_and_the_types_tell_of_the_same_element() -> None:
+    listed = re.search(r"const PROPERTIES = \[(.*?)\]", SCRIPT, re.S)
+    assert listed
+    properties = set(re.findall(r"'(\w+)'", listed[1]))
+    fields = {each["name"] for each in ELEMENT["members"] if each["kind"] == "field"}
+    assert fields == properties | {"state", "session"}
+    assert all(re.search(rf"\b{name}: ", TYPES) for name in fields)
+    events = {f"tryon-{name}" for name in EVENTS}
+    assert {event["name"] for event in ELEMENT["events"]} == events
+    assert set(re.findall(r"'(tryon-[a-z]+)':", TYPES)) == events
+    css = set(re.findall(r"--try-on-[a-z-]+", SCRIPT))
+    assert {each["name"] for each in ELEMENT["cssProperties"]} == css
+
+
+def test_every_part_that_is_promised_exists(page: Page, tryon: Shop, merchant: Merchant) -> None:
+    html = (
+        '<!doctype html><html lang="en"><title>x</title><try-on-button product-id="a">'
+        f'</try-on-button><script type="module" src="{tryon.url}/try-on-button.js"></script>'
+    )
+    page.goto(merchant.page(html, ""))
+    page.locator("try-on-button button").first.wait_for()
+    root = "document.querySelector('try-on-button').shadowRoot"
+    parts = set(page.evaluate(f"[...{root}.querySelectorAll('[part]')].map(e => e.part.value)"))
+    slots = set(page.evaluate(f"[...{root}.querySelectorAll('slot')].map(e => e.name)"))
+    promised = {part["name"] for part in ELEMENT["cssParts"]}
+    assert promised - parts == {"hint"}  # in apps without a camera only
+    assert {slot["name"] for slot in ELEMENT["slots"]} == slots

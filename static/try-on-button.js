@@ -43,7 +43,7 @@ const OUTLINE = `
 2 div qr
 1 p ${boxed ? 'hint' : ''} waiting
 1 button shop opened completed
-1 div row
+1 div row waiting soon abandoned failed expired cancelled error
 2 a here waiting soon
 2 button copy waiting soon
 2 button refresh soon abandoned failed expired cancelled error
@@ -61,12 +61,12 @@ sheet.replaceSync(`
 :host([theme=dark]) dialog{color-scheme:dark}
 :host([theme=auto]) dialog{color-scheme:light dark}
 [hidden]{display:none!important}
-button,a{box-sizing:border-box;min-height:44px;padding:12px 16px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;text-decoration:none;cursor:pointer}
+button,a{justify-self:start;box-sizing:border-box;min-height:44px;padding:12px 16px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;text-decoration:none;cursor:pointer}
 button:disabled{opacity:.5}
 :focus-visible{outline:3px solid var(--try-on-focus,currentColor);outline-offset:2px}
 button[part=button],[part=refresh],[part=shop]{padding:var(--try-on-padding,12px 16px);border:var(--try-on-border,1px solid transparent);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas)}
 [part=spinner]{position:absolute;inset:0;width:16px;height:16px;margin:auto;border:3px dotted #fff;border-radius:50%;mix-blend-mode:difference;animation:turn 2s linear infinite}
-dialog{box-sizing:border-box;width:560px;margin-top:9vh;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
+dialog{box-sizing:border-box;width:600px;margin-top:9vh;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
 [part=row],[part=way]{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
@@ -442,7 +442,7 @@ class TryOnButton extends HTMLElement {
     for (const name in this.#seen) {
       const states = this.#seen[name];
       parts[name].hidden = states[0] && !states.includes(view);
-      if (words[name] && !/qr|close/.test(name)) say(name, words[name]);
+      if (words[name] && !/qr|close|completed/.test(name)) say(name, words[name]);
     }
     const { dialog, control, refresh } = parts;
     control.ariaDisabled = this.disabled;

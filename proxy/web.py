@@ -122,9 +122,10 @@ def answer(members: Mapping[str, Any], status: int = 200) -> Response:
     return Response(to_json(members), status, mimetype="application/json")
 
 
-def policy_with_form_targets(hosts: frozenset[str]) -> str:
-    """The pages' policy, with hosts that a form's answer may lead to."""
-    return POLICY.format(form_action="".join(f" https://{host}" for host in sorted(hosts)))
+def policy_with_form_target(url: str) -> str:
+    """The pages' policy, for a page whose form's answer leads to this URL."""
+    target = urlsplit(url)
+    return POLICY.format(form_action=f" {target.scheme}://{target.netloc}")
 
 
 def note(**fields: object) -> None:

@@ -8,7 +8,7 @@ from proxy import devices, i18n, qr
 from proxy.errors import Problem
 from proxy.services import Services
 from proxy.views import TERMINAL, state, view
-from proxy.web import policy_with_form_targets
+from proxy.web import policy_with_form_target
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
 
@@ -107,8 +107,7 @@ def _preview(services: Services, attempt: Attempt) -> Response:
     )
     response = make_response(page)
     # The form's answer leads to the vendor's page, which `form-action` has to allow.
-    hosts = services.settings.launch_hosts
-    response.headers["Content-Security-Policy"] = policy_with_form_targets(hosts)
+    response.headers["Content-Security-Policy"] = policy_with_form_target(attempt.launch_url or "")
     return response
 
 

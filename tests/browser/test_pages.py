@@ -217,3 +217,16 @@ def test_every_part_that_is_promised_exists(page: Page, tryon: Shop, merchant: M
     promised = {part["name"] for part in ELEMENT["cssParts"]}
     assert promised - parts == {"hint"}  # in apps without a camera only
     assert {slot["name"] for slot in ELEMENT["slots"]} == slots
+
+
+def test_a_person_who_is_taken_for_a_bot_gets_there_by_a_button(
+    context: Contexts, tryon: Shop, vendor: Vendor
+) -> None:
+    product_id = unique()
+    session = tryon.click(product_id).json()
+    page = context(user_agent="Mozilla/5.0 (compatible; Twitterbot/1.0)").new_page()
+    page.goto(session["launch_url"])
+    assert tryon.state(session) == "waiting"
+    page.get_by_role("button").click()
+    page.wait_for_url(vendor.sessions(product_id)[0]["launch_url"])
+    assert tryon.state(session) == "opened"

@@ -6,13 +6,13 @@ news holds for all of them; keys begin with `vendor:`.
 """
 
 import math
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from proxy.errors import Problem
 from storage.connection import Error
 from storage.counters import Counters
+from storage.events import now_ms
 
 # Failed tries in a row, over all workers. A click makes three at most, so that one or two unlucky
 # clicks open nothing.
@@ -32,14 +32,10 @@ LONGEST_MS = {
 }
 
 
-def epoch_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 class Gate:
     """Asked before each try, told after it. `clock` gives epoch milliseconds."""
 
-    def __init__(self, counters: Counters, clock: Callable[[], int] = epoch_ms) -> None:
+    def __init__(self, counters: Counters, clock: Callable[[], int] = now_ms) -> None:
         self._counters = counters
         self._clock = clock
         self._trouble = False  # there is something to clear at the next success

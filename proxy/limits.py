@@ -2,14 +2,14 @@
 
 import ipaddress
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from hashlib import blake2b
 
 from proxy.errors import Problem
 from proxy.settings import Settings
 from storage.counters import Counters
 from storage.events import now_ms
-from storage.funnel import local_day
+from storage.funnel import local_day, midnight_ms
 from storage.store import Store
 
 DAY_MS = 86_400_000
@@ -74,13 +74,10 @@ class Limits:
             (self._settings.daily_sessions, today, today + timedelta(days=1)),
         )
         return [
-            (limit, f"budget:{first}:{end}", first.isoformat(), self._midnight_ms(end))
+            (limit, f"budget:{first}:{end}", str(first), midnight_ms(str(end), self._zone))
             for limit, first, end in periods
             if limit is not None
         ]
-
-    def _midnight_ms(self, day: date) -> int:
-        return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp() * 1000)
 
     def _pseudonym(self, client: str, now: int) -> str:
         """A client's address, salted and hashed; the salt is thrown away each day.

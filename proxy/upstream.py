@@ -43,8 +43,8 @@ from proxy.contract import (
     vendor_reason,
 )
 from proxy.errors import Problem
-from proxy.gate import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Gate, epoch_ms
-from storage.events import UpstreamCall
+from proxy.gate import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Gate
+from storage.events import UpstreamCall, now_ms
 
 LARGEST_REPLY = 256 * 1024
 LONGEST_DETAIL = 500
@@ -106,7 +106,7 @@ class _Running:
 
     def __init__(self, content: bytes, deadline: float) -> None:
         self.content = content
-        self.at_ms = epoch_ms()
+        self.at_ms = now_ms()
         self.started = time.monotonic()
         self.ends = self.started + deadline
         self.tries = 0

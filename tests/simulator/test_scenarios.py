@@ -39,6 +39,7 @@ def test_other_products_are_served_as_documented(product_id):
     ("product_id", "statuses", "retry_after"),
     [
         ("sim-400", [400, 400], None),
+        ("sim-400-slow", [400], None),
         ("sim-401", [401, 401], None),
         ("sim-401-once", [401, 200], None),
         ("sim-404", [404, 404], None),

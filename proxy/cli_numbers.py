@@ -18,10 +18,11 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from proxy import demo_data, exports, overview, services, timeline
-from proxy.definitions import label
-from proxy.numbers import BY, BadQuestion, Question, answer, read_question
-from proxy.numbers import today as shop_today
+from proxy import demo_data, services
+from proxy.numbers import exports, overview, timeline
+from proxy.numbers.definitions import label
+from proxy.numbers.questions import BY, BadQuestion, Question, answer, read_question
+from proxy.numbers.questions import today as shop_today
 from proxy.settings import Settings, SettingsError, load
 from proxy.words import Words
 from storage import maintenance, recount

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from proxy.catalog import CATEGORY
 from proxy.inbound import Beacon, Locale, Wish
-from proxy.numbers import BY, RANGES, SORTS
+from proxy.numbers.questions import BY, RANGES, SORTS
 from proxy.views import SessionAnswer, SessionView
 from storage.funnel import COUNTS
 from storage.stats import DIMENSIONS

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from proxy.definitions import DEFINITIONS
+from proxy.numbers.definitions import DEFINITIONS
 from tests.servers import ROOT
 
 MANIFEST = json.loads((ROOT / "static/custom-elements.json").read_text())

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from proxy import asked, charts, timeline
 from proxy.access import Access, form
 from proxy.apart import run_apart
 from proxy.contract import OUTCOMES
-from proxy.definitions import BY_KEY, DEFINITIONS
 from proxy.errors import Problem
-from proxy.numbers import RANGES, Question, today
-from proxy.overview import NAMES, overview, table
+from proxy.numbers import asked, charts, timeline
+from proxy.numbers.definitions import BY_KEY, DEFINITIONS
+from proxy.numbers.overview import NAMES, overview, table
+from proxy.numbers.questions import RANGES, Question, today
 from proxy.services import Services
 from proxy.words import CHOICES
 from storage.events import now_ms

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from proxy import asked, exports, timeline
 from proxy.access import Access
 from proxy.errors import Problem
-from proxy.numbers import Question, answer
+from proxy.numbers import asked, exports, timeline
+from proxy.numbers.questions import Question, answer
 from proxy.services import Services
 from storage.stats import Stats
 

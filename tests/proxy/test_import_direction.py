@@ -17,7 +17,7 @@ GROUND = [
     f"proxy.{name}"
     for name in (
         *("settings", "values", "errors", "contract", "capability", "devices", "qr", "i18n"),
-        *("catalog", "plans", "forecast", "charts", "theme"),
+        *("catalog", "theme", "numbers.plans", "numbers.forecast", "numbers.charts"),
     )
 ]
 COMMANDS = {"proxy.cli", "proxy.doctor", "proxy.demo", "proxy.cli_numbers"}

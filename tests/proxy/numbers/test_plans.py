@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from proxy.plans import Plan, cheapest, cost, parse, replay, run_out_day
+from proxy.numbers.plans import Plan, cheapest, cost, parse, replay, run_out_day
 
 PLANS = """[
   {"name": "Starter", "price": 49, "included_sessions": 1000, "price_per_extra_session": 0.08},

@@ -7,10 +7,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from proxy import plans as pricing
-from proxy.definitions import BY_KEY, label
-from proxy.forecast import Forecast, NotEnough, Range, forecast
-from proxy.numbers import (
+from proxy.numbers import plans as pricing
+from proxy.numbers.definitions import BY_KEY, label
+from proxy.numbers.forecast import Forecast, NotEnough, Range, forecast
+from proxy.numbers.plans import Plan
+from proxy.numbers.questions import (
     Change,
     Durations,
     Question,
@@ -20,7 +21,6 @@ from proxy.numbers import (
     rate_change,
     wilson,
 )
-from proxy.plans import Plan
 from storage.stats import DIMENSIONS, Counts, Stats, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # the vendor's health is that of the last day

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from proxy.numbers import Question
+from proxy.numbers.questions import Question
 from storage.funnel import COUNTS
 from storage.sqlite import SQLiteStore
 from storage.stats import Scope, Stats

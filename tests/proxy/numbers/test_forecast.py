@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from proxy import forecast as module
-from proxy.forecast import Forecast, NotEnough, forecast
+from proxy.numbers import forecast as module
+from proxy.numbers.forecast import Forecast, NotEnough, forecast
 
 MONDAY = date(2026, 6, 1)
 SHOPS = ("steady", "growing", "uneven", "with sales", "all at once")

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from flask import request
 
 from proxy.errors import Problem
-from proxy.numbers import BadQuestion, Question, read_question, today
+from proxy.numbers.questions import BadQuestion, Question, read_question, today
 
 
 def question(zone: ZoneInfo, *also: str) -> Question:

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from proxy.definitions import BY_KEY, DEFINITIONS
-from proxy.exports import parts, safe
-from proxy.numbers import (
+from proxy.numbers.definitions import BY_KEY, DEFINITIONS
+from proxy.numbers.exports import parts, safe
+from proxy.numbers.overview import Overview, overview, plan_fit
+from proxy.numbers.plans import parse
+from proxy.numbers.questions import (
     LONGEST_DAYS,
     RANGES,
     BadQuestion,
@@ -24,8 +26,6 @@ from proxy.numbers import (
     read_question,
     wilson,
 )
-from proxy.overview import Overview, overview, plan_fit
-from proxy.plans import parse
 from storage.connection import connect
 from storage.events import Entry, event
 from storage.funnel import COUNTS, bucket

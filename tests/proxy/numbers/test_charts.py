@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from proxy import charts
-from proxy.forecast import Range
+from proxy.numbers import charts
+from proxy.numbers.forecast import Range
 
 FIRST = date(2026, 11, 1)
-CSS = Path(__file__).parents[2] / "static" / "charts.css"
+CSS = Path(__file__).parents[3] / "static" / "charts.css"
 
 
 def days(many: int, first: date = FIRST) -> list[date]:

@@ -13,7 +13,7 @@ from datetime import date
 
 from markupsafe import Markup
 
-from proxy.forecast import Range
+from proxy.numbers.forecast import Range
 
 TOP, PLOT, FOOT = 10, 160, 26  # pixels
 ROW, SPARK = 74, 32

@@ -1,0 +1,1 @@
+"""What the merchant is shown: questions, their answers, and how these are drawn and exported."""

@@ -21,7 +21,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["tryon"] = built = services.build(settings)
 
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0)  # type: ignore[method-assign]
     app.wsgi_app = web.Address(app.wsgi_app, settings.public_url)  # type: ignore[method-assign, assignment]
     web.install(app, settings)
     failures.install(app)

@@ -167,7 +167,7 @@ def read_json(body: bytes) -> Any:
     if b":" in body:
         # from_json keeps the last of two equal keys without a word. The text is known to be valid
         # and shallow by now, so that the standard library's parser is safe to run over it.
-        json.loads(body.decode(), object_pairs_hook=_refuse_duplicates)
+        STANDARD.decode(body.decode())
     return value
 
 
@@ -195,6 +195,9 @@ def _check(value: Any, depth: int = 1) -> None:
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
         raise BadJSON("duplicate_key")
+
+
+STANDARD = json.JSONDecoder(object_pairs_hook=_refuse_duplicates)
 
 
 # --- The completion callback ----------------------------------------------------------------------
@@ -304,7 +307,7 @@ def _word(members: dict[str, Any], names: tuple[str, ...], absent: str) -> str:
 def _time(members: dict[str, Any], names: tuple[str, ...]) -> int | None:
     """The first readable time among these members, in epoch milliseconds."""
     for name in names:
-        moment = _moment(members.get(name))
+        moment = _moment(members[name]) if name in members else None
         if moment is not None and EARLIEST_MS <= moment < LATEST_MS:
             del members[name]
             return moment
@@ -330,7 +333,9 @@ def _references(members: dict[str, Any]) -> tuple[str, ...]:
     in a list, or under names of the merchant's own."""
     found: dict[str, None] = {}
     for name in REFERENCES:
-        value = members.get(name)
+        if name not in members:
+            continue
+        value = members[name]
         values = list(value.values()) if isinstance(value, dict) else value
         words: list[Any] = [
             str(word) if type(word) is int else word

@@ -6,6 +6,8 @@ The names of labels' values are the routes, the problem codes and the verdicts: 
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -36,6 +38,7 @@ UPSTREAM = Histogram(
     ["outcome"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8, 16),
 )
+Kind = TypeVar("Kind", Counter, Histogram)
 STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesum")
 
 
@@ -45,13 +48,19 @@ STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesu
 def count(counter: Counter, *labels: str) -> None:
     """One more."""
     with suppress(OSError):
-        counter.labels(*labels).inc()
+        _series(counter, labels).inc()
 
 
 def observe(histogram: Histogram, seconds: float, *labels: str) -> None:
     """One more duration."""
     with suppress(OSError):
-        histogram.labels(*labels).observe(seconds)
+        _series(histogram, labels).observe(seconds)
+
+
+@cache
+def _series(metric: Kind, labels: tuple[str, ...]) -> Kind:
+    """Found without the lock and the checks that `labels` makes at each call."""
+    return metric.labels(*labels)
 
 
 @contextmanager

@@ -4,12 +4,12 @@ Drawing one with segno takes 0.8 ms, and 4 ms with the search for the prettiest 
 else that a click costs. But our links differ in their key alone, and a QR code is linear: its
 error correction is over GF(2), placing the bits is a permutation, and the mask, once it is fixed,
 is an exclusive or. So the code of a link is the exclusive or of one pattern for each character of
-its key (6 µs), made from segno's codes at start.
+its key, made from segno's codes at start.
 """
 
 import io
 import re
-from functools import cache, reduce
+from functools import reduce
 from operator import xor
 from string import ascii_letters, digits
 from typing import NamedTuple
@@ -21,7 +21,6 @@ PIXELS = 8  # of an image, for each module
 MASK = 0  # readers take any; the standard's choice among eight only looks more even
 ALPHABET = ascii_letters + digits + "-_"
 ASCII_BITS = 7
-STRETCH = 8  # modules in a row whose path is remembered: 256 texts for each place
 DARK = re.compile("1+")
 
 
@@ -39,15 +38,15 @@ class LinkCodes:
         def modules(key: str) -> int:
             matrix = _code(start + key + end, mask=MASK, mode="byte").matrix
             self._side = len(matrix)
-            return int("".join(str(module) for row in matrix for module in row), 2)
+            # Each row is filled up to whole bytes, which are what `code` draws by.
+            self._bytes_a_row = -(-self._side // 8)
+            rows = ("".join(map(str, row)).ljust(8 * self._bytes_a_row, "0") for row in matrix)
+            return int("".join(rows), 2)
 
         def with_bit(position: int, bit: int) -> str:
             return "\0" * position + chr(1 << bit) + "\0" * (key_length - position - 1)
 
-        self._side = 0
         self._blank = modules("\0" * key_length)
-        starts = range(0, self._side, STRETCH)
-        self._stretches = [(x, min(x + STRETCH, self._side)) for x in starts]
         self._patterns: list[dict[str, int]] = []
         for position in range(key_length):
             bits = [modules(with_bit(position, bit)) ^ self._blank for bit in range(ASCII_BITS)]
@@ -57,28 +56,32 @@ class LinkCodes:
                     for letter in ALPHABET
                 }
             )
+        right = [_path(byte, 8, 0) for byte in range(256)]
+        down = [_path(byte, 8 - 8 * self._bytes_a_row, 1) for byte in range(256)]
+        self._paths = [*[right] * (self._bytes_a_row - 1), down] * self._side
 
     def code(self, key: str) -> QR:
-        """The code of one link: a rectangle for each stretch of dark modules in a row."""
+        """The code of one link."""
         pairs = zip(self._patterns, key, strict=True)
         modules = reduce(xor, (pattern[letter] for pattern, letter in pairs), self._blank)
-        side = self._side
-        bits = format(modules, f"0{side * side}b")
-        path = [
-            _stretch(x + QUIET_ZONE, y + QUIET_ZONE, bits[y * side + x : y * side + end])
-            for y in range(side)
-            for x, end in self._stretches
-        ]
-        return QR(side + 2 * QUIET_ZONE, "".join(path))
+        drawn = zip(self._paths, modules.to_bytes(len(self._paths)), strict=True)
+        path = "".join([paths[byte] for paths, byte in drawn])
+        return QR(self._side + 2 * QUIET_ZONE, f"M{QUIET_ZONE} {QUIET_ZONE}{path}")
 
 
-@cache
-def _stretch(x: int, y: int, modules: str) -> str:
-    """The path of a few modules of a row, the first of which is at (x, y)."""
-    return "".join(
-        f"M{x + run.start()} {y}h{(width := run.end() - run.start())}v1h-{width}z"
-        for run in DARK.finditer(modules)
-    )
+def _path(byte: int, right: int, down: int) -> str:
+    """A rectangle for each run of a byte's dark modules, the first of which is where the pen is;
+    then on by so many modules."""
+    path, x = "", 0
+    for run in DARK.finditer(f"{byte:08b}"):
+        width = run.end() - run.start()
+        path += f"{_move(run.start() - x, 0)}h{width}v1h-{width}z"
+        x = run.start()  # where `z` has brought the pen back to
+    return path + _move(right - x, down)
+
+
+def _move(right: int, down: int) -> str:
+    return f"m{right} {down}" if right or down else ""
 
 
 def _ones(number: int) -> list[int]:

@@ -16,15 +16,16 @@ from storage.events import Entry, Event, Receipt, now_ms
 
 LARGEST_BODY = 64 * 1024
 # Never Authorization nor cookies.
-KEPT_HEADERS = (
-    "Content-Type",
-    "Content-Length",
-    "Date",
-    "User-Agent",
-    "Webhook-Id",
-    "Webhook-Signature",
-    "Webhook-Timestamp",
-)
+# By their keys in WSGI's environ: Werkzeug raises an exception for each that is not there.
+KEPT_HEADERS = {
+    "content-type": "CONTENT_TYPE",
+    "content-length": "CONTENT_LENGTH",
+    "date": "HTTP_DATE",
+    "user-agent": "HTTP_USER_AGENT",
+    "webhook-id": "HTTP_WEBHOOK_ID",
+    "webhook-signature": "HTTP_WEBHOOK_SIGNATURE",
+    "webhook-timestamp": "HTTP_WEBHOOK_TIMESTAMP",
+}
 LONGEST_HEADER = 500
 
 
@@ -85,10 +86,9 @@ class _Received:
         self._commit(body, verdict, reason)
 
     def _commit(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
+        sent = request.environ
         headers = {
-            name.lower(): request.headers[name][:LONGEST_HEADER]
-            for name in KEPT_HEADERS
-            if name in request.headers
+            name: sent[key][:LONGEST_HEADER] for name, key in KEPT_HEADERS.items() if key in sent
         }
         receipt = Receipt(self._attempt_id, self._at_ms, headers, body, verdict, reason)
         committed = self._services.writer.submit(Entry(events, receipt))

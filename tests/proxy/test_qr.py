@@ -32,11 +32,21 @@ def codes(start: str) -> LinkCodes:
 def drawn(size: int, path: str) -> list[list[bool]]:
     """The modules that a path fills."""
     dark = [[False] * size for _ in range(size)]
-    pieces = re.findall(r"M(\d+) (\d+)h(\d+)v1h-(\d+)z", path)
-    assert "".join(f"M{x} {y}h{w}v1h-{v}z" for x, y, w, v in pieces) == path
-    for x, y, width, _ in ((int(n) for n in piece) for piece in pieces):
-        for column in range(x, x + width):
+    steps = re.findall(r"([Mm])(\d+|-\d+) (\d+)|h(\d+)v1h-(\d+)z", path)
+    x = y = 0
+    again = ""
+    for move, right, down, width, back in steps:
+        if move:
+            x, y = (0, 0) if move == "M" else (x, y)
+            x, y = x + int(right), y + int(down)
+            again += f"{move}{right} {down}"
+            continue
+        assert width == back
+        again += f"h{width}v1h-{back}z"
+        for column in range(x, x + int(width)):
+            assert not dark[y][column]  # nothing is drawn twice
             dark[y][column] = True
+    assert again == path
     return dark
 
 

@@ -19,6 +19,7 @@ from storage import batch
 from storage.connection import connect
 from storage.events import Event, Receipt, UpstreamCall, event, to_json
 from storage.funnel import contribution, fold_all, impression, vendor_latency
+from storage.rows import INSERT_CALLS, INSERT_EVENTS, INSERT_RECEIPTS, WRITE_ATTEMPTS
 from storage.sqlite import SQLiteStore
 
 DAY_MS = 86_400_000
@@ -143,14 +144,13 @@ def write_day(db: batch.Connection, zone: ZoneInfo, shop: Shop, day_ms: int, cli
         calls.append(story.call)
         totals.add(vendor_latency(story.call.at_ms, story.call.duration_ms, zone))
         if receipt := story.receipt:
-            row = receipt._asdict() | {"headers": to_json(receipt.headers)}
-            receipts.append(row | {"bound": batch.RECEIPTS_PER_ATTEMPT})
+            receipts.append(receipt._replace(headers=to_json(receipt.headers)))
     events.sort(key=lambda each: each.received_ms)
     db.execute("BEGIN")
-    db.executemany(batch.INSERT_EVENT, [(*each[:-1], to_json(each.props)) for each in events])
-    db.executemany(batch.WRITE_ATTEMPT, attempts)
-    db.executemany(batch.INSERT_CALL, calls)
-    db.executemany(batch.INSERT_RECEIPT, receipts)
+    INSERT_EVENTS.write(db, [(*each[:-1], to_json(each.props)) for each in events])
+    WRITE_ATTEMPTS.write(db, attempts)
+    INSERT_CALLS.write(db, calls)
+    INSERT_RECEIPTS.write(db, receipts)
     totals.write(db)
     db.execute("COMMIT")
     return len(events)

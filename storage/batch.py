@@ -1,16 +1,13 @@
 """The working set of one transaction: each touched attempt and total is written once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.connection import Connection
-from storage.events import Entry, Event, Receipt, to_json
+from storage.events import Entry, Event, Receipt, UpstreamCall, to_json
 from storage.funnel import (
-    COUNTS,
-    HISTOGRAM_KEY,
-    TOTALS,
     Attempt,
     Contribution,
     Key,
@@ -22,54 +19,44 @@ from storage.funnel import (
     new_attempt,
     vendor_latency,
 )
+from storage.rows import (
+    ADD_TO_TOTALS,
+    EVENT,
+    INSERT_CALLS,
+    INSERT_EVENTS,
+    INSERT_RECEIPTS,
+    WRITE_ATTEMPTS,
+    update_attempts,
+)
 from storage.store import Committed
 
 # More are answered alike and not kept, so that a callback URL in wrong hands fills no disk.
 RECEIPTS_PER_ATTEMPT = 50
 CALLBACKS_PER_ATTEMPT = 50  # different ones: each word is another event
 
-COLUMNS = ", ".join(Attempt._fields)
-SELECT_ATTEMPT = f"SELECT {COLUMNS} FROM attempts"  # noqa: S608 - names from our own code
-# Not INSERT OR REPLACE: that would delete another attempt that holds the same session ID.
-WRITE_ATTEMPT = (
-    f"INSERT INTO attempts ({COLUMNS}) VALUES ({', '.join('?' * len(Attempt._fields))}) "  # noqa: S608
-    "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in Attempt._fields[1:])
-)
-INSERT_EVENT = """
-INSERT INTO events (name, attempt_id, dedupe_key, occurred_ms, received_ms, source, props)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dedupe_key) DO NOTHING
+SELECT_ATTEMPT = f"SELECT {', '.join(Attempt._fields)} FROM attempts"  # noqa: S608 - our own names
+SELECT_EVENTS = f"SELECT {', '.join(EVENT)} FROM events"  # noqa: S608 - our own names
+# What is stored of a batch's attempts and keys; `:these` is a JSON list.
+STORED_ATTEMPTS = f"{SELECT_ATTEMPT} WHERE id IN (SELECT value FROM json_each(:these))"  # noqa: S608
+STORED_KEYS = """
+SELECT dedupe_key FROM events WHERE dedupe_key IN (SELECT value FROM json_each(:these))
 """
-SELECT_EVENTS = """
-SELECT name, attempt_id, dedupe_key, occurred_ms, received_ms, source, props FROM events
+ERASED = """
+SELECT these.value FROM json_each(:these) AS these
+JOIN meta ON meta.key = 'erased:' || these.value
 """
-INSERT_RECEIPT = """
-INSERT INTO receipts (attempt_id, received_ms, headers, body, verdict, reason)
-SELECT :attempt_id, :received_ms, :headers, :body, :verdict, :reason
-WHERE (SELECT count(*) FROM receipts WHERE attempt_id = :attempt_id) < :bound
+CALLBACKS = """
+SELECT value, (SELECT count(*) FROM events WHERE attempt_id = value AND name = 'callback')
+FROM json_each(:these)
 """
-COUNT_CALLBACKS = "SELECT count(*) FROM events WHERE attempt_id = ? AND name = 'callback'"
-INSERT_CALL = """
-INSERT INTO upstream_calls
-    (at_ms, operation, status, error, duration_ms, tries, attempt_id, detail)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+RECEIPTS_KEPT = """
+SELECT value, (SELECT count(*) FROM receipts WHERE attempt_id = value) FROM json_each(:these)
 """
 
 TOUCH = "INSERT OR REPLACE INTO meta VALUES ('touched', datetime('now', 'subsec'))"
 
 
-def _add_to(table: str, key: Sequence[str], counts: Sequence[str]) -> str:
-    columns = (*key, *counts)
-    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in counts)
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608 - names from our own code
-        f"VALUES ({', '.join('?' * len(columns))}) ON CONFLICT DO UPDATE SET {sums}"
-    )
-
-
-ADD_TO_TOTALS = {table: _add_to(table, key, COUNTS) for table, key in TOTALS.items()} | {
-    "histograms": _add_to("histograms", HISTOGRAM_KEY, ("n",))
-}
+NOTHING = Entry()
 
 
 class Change(NamedTuple):
@@ -89,11 +76,16 @@ class Totals:
         self._sums: dict[str, dict[Key, list[int]]] = {}
 
     def add(self, rows: Contribution, sign: int = 1) -> None:
+        last, parts = None, []
         for (table, key), counts in rows.items():
-            row = self._sums.setdefault(table, {}).setdefault(key, [0] * len(counts))
-            for position, value in enumerate(counts):
-                if value:
-                    row[position] += sign * value
+            if counts is not last:  # an attempt adds the same counts to each table
+                last, parts = counts, [(at, sign * n) for at, n in enumerate(counts) if n]
+            sums = self._sums.setdefault(table, {})
+            row = sums.get(key)
+            if row is None:
+                row = sums[key] = [0] * len(counts)
+            for position, value in parts:
+                row[position] += value
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """(key columns…, counts…) of each row that differs, in the order of the keys."""
@@ -101,9 +93,8 @@ class Totals:
         return [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
 
     def write(self, db: Connection) -> None:
-        for table, sql in ADD_TO_TOTALS.items():
-            if rows := self.rows(table):
-                db.executemany(sql, rows)
+        for table, insert in ADD_TO_TOTALS.items():
+            insert.write(db, self.rows(table))
 
 
 class Terms(NamedTuple):
@@ -136,35 +127,57 @@ class Terms(NamedTuple):
 
 
 class Batch:
-    """Entries of one transaction. `add` each, then `flush` once, before the commit."""
+    """Entries of one transaction. What they touch is read at once; `add` each, then `flush` once,
+    before the commit, writes what became of it."""
 
-    def __init__(self, db: Connection, zone: ZoneInfo) -> None:
+    def __init__(self, db: Connection, zone: ZoneInfo, entries: Sequence[Entry]) -> None:
         terms = Terms.read(db, zone)
         self._db = db
         self._zone = terms.zone
         self._purged_before = terms.line
-        self._changes: dict[str, Change] = {}
         self._totals = Totals()
+        self._events: list[tuple[Any, ...]] = []  # to be written, as the next two
+        self._receipts: list[tuple[Any, ...]] = []
+        self._calls: list[UpstreamCall] = []
+        self._read(entries)
+
+    def _read(self, entries: Sequence[Entry]) -> None:
+        events = [event for entry in entries for event in entry.events]
+        ids = {event.attempt_id for event in events} - {""}
+        self._changes = dict.fromkeys(ids, Change(None, None))
+        for row in self._among(STORED_ATTEMPTS, ids):
+            stored = Attempt._make(row)
+            self._changes[stored.id] = Change(stored, stored)
+        self._keys = {row[0] for row in self._among(STORED_KEYS, {event.key for event in events})}
+        unknown = {each for each, change in self._changes.items() if change.before is None}
+        self._erased = {row[0] for row in self._among(ERASED, unknown)}
+        called = {event.attempt_id for event in events if event.name == "callback"}
+        self._callbacks = dict(self._among(CALLBACKS, called))
+        kept = {entry.receipt.attempt_id for entry in entries if entry.receipt}
+        self._kept = dict(self._among(RECEIPTS_KEPT, kept))
+
+    def _among(self, sql: str, these: set[str]) -> Iterable[Any]:
+        return self._db.execute(sql, {"these": json.dumps([*these])}) if these else ()
 
     def add(self, entry: Entry) -> Committed:
         """Append an entry's events, call and receipt, and say what became of it.
 
         An empty entry writes all the same, which shows that the store can.
         """
-        if entry == Entry():
+        if entry == NOTHING:
             self._db.execute(TOUCH)
         receipt = entry.receipt
         verdict = receipt.verdict if receipt else None
         fresh = False
         for event in entry.events:
-            refusal = self._refusal(event) if event.attempt_id else None
-            if refusal is None and not self._append(event):
-                refusal = "duplicate"
-            fresh = fresh or refusal is None
-            if receipt and refusal:
+            refusal = self._refusal(event)
+            if refusal is None:
+                self._append(event)
+                fresh = True
+            elif receipt:
                 verdict = refusal
         if call := entry.call:
-            self._db.execute(INSERT_CALL, call)
+            self._calls.append(call)
             if call.tries:
                 self._totals.add(vendor_latency(call.at_ms, call.duration_ms, self._zone))
         if receipt:
@@ -174,70 +187,77 @@ class Batch:
         return Committed(change.after if change else None, fresh, verdict)
 
     def flush(self) -> None:
-        """Write the attempts that changed, and their differences into the totals."""
-        written = []
+        """Write the rows, the attempts that changed, and their differences into the totals."""
+        self._write_events()
+        INSERT_CALLS.write(self._db, self._calls)
+        INSERT_RECEIPTS.write(self._db, self._receipts)
+        new: list[Attempt] = []
+        updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for before, after in self._changes.values():
             if after is None or after == before:
                 continue
-            written.append(after)
-            if before is not None:
-                self._totals.add(contribution(before), -1)
             self._totals.add(contribution(after))
-        self._db.executemany(WRITE_ATTEMPT, written)
+            if before is None:
+                new.append(after)
+                continue
+            self._totals.add(contribution(before), -1)
+            old = zip(Attempt._fields, before, after, strict=True)
+            differ = {name: value for name, was, value in old if value != was}
+            updated.setdefault(tuple(differ), []).append((after.id, *differ.values()))
+        WRITE_ATTEMPTS.write(self._db, new)
+        for columns, rows in updated.items():
+            update_attempts(columns).write(self._db, rows)
         self._totals.write(self._db)
 
-    def _append(self, event: Event) -> bool:
-        """Store an event and fold it; False where its key was there before."""
-        attempt = self._attempt(event.attempt_id) if event.attempt_id else None
-        row = (*event[:-1], to_json(event.props))
-        if self._db.execute(INSERT_EVENT, row).rowcount == 0:
-            return False
-        if attempt is not None:
-            supersedes = "supersedes" in event.props
-            after = self._afresh(event.attempt_id) if supersedes else fold(attempt, event)
-            change = self._changes[event.attempt_id]
-            self._changes[event.attempt_id] = change._replace(after=after)
+    def _write_events(self) -> None:
+        INSERT_EVENTS.write(self._db, self._events)
+        self._events.clear()
+
+    def _append(self, event: Event) -> None:
+        """Take an event that was not there before, and fold it."""
+        self._keys.add(event.key)
+        self._events.append((*event[:-1], to_json(event.props)))
+        if event.name == "callback":
+            self._callbacks[event.attempt_id] += 1
+        if event.attempt_id:
+            after = (
+                self._afresh(event.attempt_id)
+                if "supersedes" in event.props
+                else fold(self._attempt(event.attempt_id), event)
+            )
+            before = self._changes[event.attempt_id].before
+            self._changes[event.attempt_id] = Change(before, after)
         elif event.name == "impression":
             self._totals.add(impression(event, self._zone))
-        return True
 
     def _attempt(self, attempt_id: str) -> Attempt:
-        if attempt_id not in self._changes:
-            row = self._db.execute(f"{SELECT_ATTEMPT} WHERE id = ?", (attempt_id,)).fetchone()
-            before = Attempt._make(row) if row else None
-            self._changes[attempt_id] = Change(before, before)
         return self._changes[attempt_id].after or new_attempt(attempt_id, self._zone)
 
     def _afresh(self, attempt_id: str) -> Attempt:
+        self._write_events()
         rows = self._db.execute(f"{SELECT_EVENTS} WHERE attempt_id = ?", (attempt_id,))
         return fold_all(attempt_id, map(to_event, rows), self._zone)
 
     def _refusal(self, event: Event) -> str | None:
-        attempt = self._attempt(event.attempt_id)
-        if attempt.local_day < self._purged_before:
-            return "too_old"  # its dedupe key is gone with the purge
-        if self._changes[event.attempt_id].after is None and self._erased(event.attempt_id):
-            return "erased"
-        if event.name != "callback":
-            return None
-        if attempt.session_id not in (None, event.props["session_id"]):
-            return "mismatch"
-        found = self._db.execute(COUNT_CALLBACKS, (event.attempt_id,)).fetchone()
-        return "too_many" if found[0] >= CALLBACKS_PER_ATTEMPT else None
-
-    def _erased(self, attempt_id: str) -> bool:
-        sql = "SELECT 1 FROM meta WHERE key = 'erased:' || ?"
-        return self._db.execute(sql, (attempt_id,)).fetchone() is not None
+        """Why an event is not taken; None where it is."""
+        if event.attempt_id:
+            attempt = self._attempt(event.attempt_id)
+            if attempt.local_day < self._purged_before:
+                return "too_old"  # its dedupe key is gone with the purge
+            if event.attempt_id in self._erased:
+                return "erased"
+            if event.name == "callback":
+                if attempt.session_id not in (None, event.props["session_id"]):
+                    return "mismatch"
+                if self._callbacks[event.attempt_id] >= CALLBACKS_PER_ATTEMPT:
+                    return "too_many"
+        return "duplicate" if event.key in self._keys else None
 
     def _keep(self, receipt: Receipt, verdict: str) -> None:
         if verdict == "erased":
             return  # its body may name whom we were asked to forget
-        self._db.execute(
-            INSERT_RECEIPT,
-            receipt._asdict()
-            | {
-                "headers": to_json(receipt.headers),
-                "verdict": verdict,
-                "bound": RECEIPTS_PER_ATTEMPT,
-            },
-        )
+        if self._kept[receipt.attempt_id] < RECEIPTS_PER_ATTEMPT:
+            self._kept[receipt.attempt_id] += 1
+            headers = to_json(receipt.headers)
+            row = receipt._replace(headers=headers, verdict=verdict)  # type: ignore[arg-type]
+            self._receipts.append(row)

@@ -93,6 +93,10 @@ class Entry(NamedTuple):
     call: UpstreamCall | None = None
 
 
+# Made once: `json.dumps` would make one at each call.
+_encoder = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
 def to_json(value: Mapping[str, Any]) -> str:
     """Compact JSON with sorted keys, so that equal values are equal texts."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return _encoder.encode(value)

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from storage.batch import (
     SELECT_ATTEMPT,
     SELECT_EVENTS,
-    WRITE_ATTEMPT,
     Terms,
     Totals,
     to_event,
@@ -30,6 +29,7 @@ from storage.funnel import (
     vendor_latency,
 )
 from storage.maintenance import purge_all, quiet
+from storage.rows import WRITE_ATTEMPTS
 from storage.sqlite import SQLiteStore
 from storage.store import Progress, StorageUnavailable
 
@@ -205,7 +205,7 @@ def _copy(db: Connection, table: str, condition: str, value: str | int) -> None:
 
 def _write_attempts(db: Connection, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
     for attempt in attempts:
-        db.execute(WRITE_ATTEMPT, attempt)
+        WRITE_ATTEMPTS.write(db, [attempt])
         yield attempt
 
 

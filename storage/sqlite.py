@@ -50,7 +50,7 @@ class SQLiteStore:
         results: list[Committed | Exception] = []
         try:
             with self.transaction() as db:
-                batch = Batch(db, self.zone)
+                batch = Batch(db, self.zone, entries)
                 results.extend(map(batch.add, entries))
                 batch.flush()
         except StorageUnavailable:

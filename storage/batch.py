@@ -1,7 +1,7 @@
 """The working set of one transaction: each touched attempt and total is written once."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,9 @@ from storage.rows import (
     INSERT_CALLS,
     INSERT_EVENTS,
     INSERT_RECEIPTS,
-    WRITE_ATTEMPTS,
+    Statement,
+    Stored,
+    insert_attempts,
     update_attempts,
 )
 from storage.store import Committed
@@ -36,27 +38,11 @@ CALLBACKS_PER_ATTEMPT = 50  # different ones: each word is another event
 
 SELECT_ATTEMPT = f"SELECT {', '.join(Attempt._fields)} FROM attempts"  # noqa: S608 - our own names
 SELECT_EVENTS = f"SELECT {', '.join(EVENT)} FROM events"  # noqa: S608 - our own names
-# What is stored of a batch's attempts and keys; `:these` is a JSON list.
-STORED_ATTEMPTS = f"{SELECT_ATTEMPT} WHERE id IN (SELECT value FROM json_each(:these))"  # noqa: S608
-STORED_KEYS = """
-SELECT dedupe_key FROM events WHERE dedupe_key IN (SELECT value FROM json_each(:these))
-"""
-ERASED = """
-SELECT these.value FROM json_each(:these) AS these
-JOIN meta ON meta.key = 'erased:' || these.value
-"""
-CALLBACKS = """
-SELECT value, (SELECT count(*) FROM events WHERE attempt_id = value AND name = 'callback')
-FROM json_each(:these)
-"""
-RECEIPTS_KEPT = """
-SELECT value, (SELECT count(*) FROM receipts WHERE attempt_id = value) FROM json_each(:these)
-"""
-
 TOUCH = "INSERT OR REPLACE INTO meta VALUES ('touched', datetime('now', 'subsec'))"
 
 
 NOTHING = Entry()
+BLANK = Attempt._make([None] * len(Attempt._fields))
 
 
 class Change(NamedTuple):
@@ -139,25 +125,12 @@ class Batch:
         self._events: list[tuple[Any, ...]] = []  # to be written, as the next two
         self._receipts: list[tuple[Any, ...]] = []
         self._calls: list[UpstreamCall] = []
-        self._read(entries)
-
-    def _read(self, entries: Sequence[Entry]) -> None:
         events = [event for entry in entries for event in entry.events]
-        ids = {event.attempt_id for event in events} - {""}
-        self._changes = dict.fromkeys(ids, Change(None, None))
-        for row in self._among(STORED_ATTEMPTS, ids):
-            stored = Attempt._make(row)
-            self._changes[stored.id] = Change(stored, stored)
-        self._keys = {row[0] for row in self._among(STORED_KEYS, {event.key for event in events})}
-        unknown = {each for each, change in self._changes.items() if change.before is None}
-        self._erased = {row[0] for row in self._among(ERASED, unknown)}
-        called = {event.attempt_id for event in events if event.name == "callback"}
-        self._callbacks = dict(self._among(CALLBACKS, called))
-        kept = {entry.receipt.attempt_id for entry in entries if entry.receipt}
-        self._kept = dict(self._among(RECEIPTS_KEPT, kept))
-
-    def _among(self, sql: str, these: set[str]) -> Iterable[Any]:
-        return self._db.execute(sql, {"these": json.dumps([*these])}) if these else ()
+        ids = {event.attempt_id for event in events}
+        ids |= {entry.receipt.attempt_id for entry in entries if entry.receipt}
+        self._stored = Stored.of(db, ids, {event.key for event in events})
+        stored = self._stored.attempts
+        self._changes = {each: Change(stored.get(each), stored.get(each)) for each in ids - {""}}
 
     def add(self, entry: Entry) -> Committed:
         """Append an entry's events, call and receipt, and say what became of it.
@@ -191,22 +164,19 @@ class Batch:
         self._write_events()
         INSERT_CALLS.write(self._db, self._calls)
         INSERT_RECEIPTS.write(self._db, self._receipts)
-        new: list[Attempt] = []
-        updated: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+        rows: dict[Statement, list[tuple[Any, ...]]] = {}
         for before, after in self._changes.values():
             if after is None or after == before:
                 continue
             self._totals.add(contribution(after))
-            if before is None:
-                new.append(after)
-                continue
-            self._totals.add(contribution(before), -1)
-            old = zip(Attempt._fields, before, after, strict=True)
-            differ = {name: value for name, was, value in old if value != was}
-            updated.setdefault(tuple(differ), []).append((after.id, *differ.values()))
-        WRITE_ATTEMPTS.write(self._db, new)
-        for columns, rows in updated.items():
-            update_attempts(columns).write(self._db, rows)
+            if before is not None:
+                self._totals.add(contribution(before), -1)
+            values = _differences(before, after)
+            write_attempts = update_attempts if before else insert_attempts
+            statement = write_attempts(("id", *values))
+            rows.setdefault(statement, []).append((after.id, *values.values()))
+        for statement, written in rows.items():
+            statement.write(self._db, written)
         self._totals.write(self._db)
 
     def _write_events(self) -> None:
@@ -215,10 +185,10 @@ class Batch:
 
     def _append(self, event: Event) -> None:
         """Take an event that was not there before, and fold it."""
-        self._keys.add(event.key)
+        self._stored.keys.add(event.key)
         self._events.append((*event[:-1], to_json(event.props)))
         if event.name == "callback":
-            self._callbacks[event.attempt_id] += 1
+            _count(self._stored.callbacks, event.attempt_id)
         if event.attempt_id:
             after = (
                 self._afresh(event.attempt_id)
@@ -244,20 +214,30 @@ class Batch:
             attempt = self._attempt(event.attempt_id)
             if attempt.local_day < self._purged_before:
                 return "too_old"  # its dedupe key is gone with the purge
-            if event.attempt_id in self._erased:
+            if event.attempt_id in self._stored.erased:
                 return "erased"
             if event.name == "callback":
                 if attempt.session_id not in (None, event.props["session_id"]):
                     return "mismatch"
-                if self._callbacks[event.attempt_id] >= CALLBACKS_PER_ATTEMPT:
+                if self._stored.callbacks.get(event.attempt_id, 0) >= CALLBACKS_PER_ATTEMPT:
                     return "too_many"
-        return "duplicate" if event.key in self._keys else None
+        return "duplicate" if event.key in self._stored.keys else None
 
     def _keep(self, receipt: Receipt, verdict: str) -> None:
         if verdict == "erased":
             return  # its body may name whom we were asked to forget
-        if self._kept[receipt.attempt_id] < RECEIPTS_PER_ATTEMPT:
-            self._kept[receipt.attempt_id] += 1
+        if self._stored.receipts.get(receipt.attempt_id, 0) < RECEIPTS_PER_ATTEMPT:
+            _count(self._stored.receipts, receipt.attempt_id)
             headers = to_json(receipt.headers)
             row = receipt._replace(headers=headers, verdict=verdict)  # type: ignore[arg-type]
             self._receipts.append(row)
+
+
+def _differences(before: Attempt | None, after: Attempt) -> dict[str, Any]:
+    """The columns but for the id that are not as they were; of a new attempt, all with a value."""
+    every = zip(Attempt._fields[1:], (before or BLANK)[1:], after[1:], strict=True)
+    return {name: value for name, old, value in every if value != old}
+
+
+def _count(counts: dict[str, int], key: str) -> None:
+    counts[key] = counts.get(key, 0) + 1

@@ -1,13 +1,16 @@
-"""Writing many rows by few statements.
+"""Reading and writing many rows by few statements.
 
 Every step of a statement gives up Python's lock, and waits to get it back from a busy event loop.
-So one statement takes several rows: powers of two, that few texts need preparing.
+So one statement takes many rows. There are as many places as the next power of two, so that few
+texts need preparing; places that are left over are skipped. (They don't hold NULL: pysqlite3 takes
+a microsecond to bind one, forty times what a number takes.)
 """
 
 # ruff: noqa: S608 - names of tables and columns come from our own code
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from storage.connection import Connection
@@ -15,31 +18,32 @@ from storage.events import UpstreamCall
 from storage.funnel import COUNTS, HISTOGRAM_KEY, TOTALS, Attempt
 
 MOST_ROWS = 64  # of one statement
+NOTHING = -1  # no key and no time is negative
 
 
 class Statement(NamedTuple):
-    """A statement about rows of so many values, which stand between its two parts."""
+    """A statement about rows of so many values; the rows' values are column1, column2, …"""
 
-    start: str
+    text: str  # with {rows} in it
     width: int
-    end: str = ""
 
     def write(self, db: Connection, rows: Sequence[Sequence[Any]]) -> None:
-        done = 0
-        while left := len(rows) - done:
-            size = min(MOST_ROWS, 1 << (left.bit_length() - 1))
-            db.execute(_text(self, size), [*chain.from_iterable(rows[done : done + size])])
-            done += size
+        for start in range(0, len(rows), MOST_ROWS):
+            some = rows[start : start + MOST_ROWS]
+            places = 1 << (len(some) - 1).bit_length()
+            left_over = repeat(NOTHING, (places - len(some)) * self.width)
+            db.execute(_sql(self, places), [*chain.from_iterable(some), *left_over])
 
 
 @cache
-def _text(statement: Statement, size: int) -> str:
+def _sql(statement: Statement, places: int) -> str:
     row = f"({', '.join('?' * statement.width)})"
-    return f"{statement.start} VALUES {', '.join([row] * size)} {statement.end}"
+    return statement.text.format(rows=f"(VALUES {', '.join([row] * places)})")
 
 
 def _insert(table: str, columns: Sequence[str], on_conflict: str = "") -> Statement:
-    return Statement(f"INSERT INTO {table} ({', '.join(columns)})", len(columns), on_conflict)
+    text = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {{rows}}"
+    return Statement(f"{text} WHERE column1 IS NOT {NOTHING} {on_conflict}", len(columns))
 
 
 def _add_to(table: str, key: tuple[str, ...], counts: tuple[str, ...]) -> Statement:
@@ -65,9 +69,57 @@ ADD_TO_TOTALS = {table: _add_to(table, key, COUNTS) for table, key in TOTALS.ite
 
 
 @cache
+def insert_attempts(columns: tuple[str, ...]) -> Statement:
+    """For rows of these columns of new attempts; the others stay NULL."""
+    return _insert("attempts", columns)
+
+
+@cache
 def update_attempts(columns: tuple[str, ...]) -> Statement:
-    """For rows of an id and new values of these columns. The others' indexes are left alone, which
-    takes a callback a third of the time of writing its whole attempt."""
-    values = ", ".join(f"{name} = column{number}" for number, name in enumerate(columns, 2))
-    start = f"UPDATE attempts SET {values} FROM ("
-    return Statement(start, len(columns) + 1, ") WHERE id = column1")
+    """For rows of an id and new values of the other columns. Indexes of columns that stay are left
+    alone, which takes a callback a third of the time of writing its whole attempt."""
+    values = ", ".join(f"{name} = column{number}" for number, name in enumerate(columns[1:], 2))
+    text = f"UPDATE attempts SET {values} FROM {{rows}} WHERE id = column1"
+    return Statement(text, len(columns))
+
+
+class Stored(NamedTuple):
+    """What the store has of some attempts and events."""
+
+    attempts: dict[str, Attempt]
+    keys: set[str]  # of those events that are there already
+    erased: set[str]  # attempts of which nothing may be stored again
+    callbacks: dict[str, int]  # how many there are of each attempt that has any
+    receipts: dict[str, int]
+
+    @classmethod
+    def of(cls, db: Connection, attempt_ids: Iterable[str], keys: Iterable[str]) -> "Stored":
+        asked = {"ids": json.dumps([*attempt_ids]), "keys": json.dumps([*keys])}
+        attempts, known, erased, callbacks, receipts = map(
+            json.loads, db.execute(STORED, asked).fetchone()
+        )
+        found = map(Attempt._make, attempts)
+        return cls(
+            {attempt.id: attempt for attempt in found},
+            set(known),
+            set(erased),
+            callbacks,
+            receipts,
+        )
+
+
+IDS, KEYS = (f"(SELECT value FROM json_each(:{name}))" for name in ("ids", "keys"))
+STORED = f"""
+SELECT
+    (SELECT json_group_array(json_array({", ".join(Attempt._fields)}))
+        FROM attempts WHERE id IN {IDS}),
+    (SELECT json_group_array(dedupe_key) FROM events WHERE dedupe_key IN {KEYS}),
+    (SELECT json_group_array(ids.value) FROM json_each(:ids) AS ids
+        JOIN meta ON meta.key = 'erased:' || ids.value),
+    (SELECT json_group_object(attempt_id, n) FROM (
+        SELECT attempt_id, count(*) AS n FROM events
+        WHERE attempt_id IN {IDS} AND name = 'callback' GROUP BY attempt_id)),
+    (SELECT json_group_object(attempt_id, n) FROM (
+        SELECT attempt_id, count(*) AS n FROM receipts
+        WHERE attempt_id IN {IDS} GROUP BY attempt_id))
+"""

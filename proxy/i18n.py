@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -87,7 +88,8 @@ def negotiate(
     return next((found for tag in every if tag and (found := match(tag))), FALLBACK)
 
 
-def strings(locale: str | None) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def strings(locale: str | None) -> Mapping[str, str]:
     """What the button's dialog says, with `lang` and `dir`; travels with each session."""
     t = Translator(negotiate(locale))
     words = {key: word for key, word in CATALOGUES[t.lang].items() if not key.startswith("page_")}

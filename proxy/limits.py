@@ -2,7 +2,9 @@
 
 import ipaddress
 import secrets
+from contextlib import suppress
 from datetime import date, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 from proxy.errors import Problem
@@ -80,18 +82,9 @@ class Limits:
         ]
 
     def _pseudonym(self, client: str, now: int) -> str:
-        """A client's address, salted and hashed; the salt is thrown away each day.
-
-        An IPv6 client counts by its /64, since one customer has at least that.
-        """
-        try:
-            address = ipaddress.ip_address(client)
-            if address.version == 6 and not address.ipv4_mapped:
-                client = str(ipaddress.ip_network((address, 64), strict=False))
-        except ValueError:
-            pass  # an address that a proxy made up still counts, as itself
+        """A client's network, salted and hashed; the salt is thrown away each day."""
         salt = self._daily_salt(now)
-        return blake2b(client.encode(), key=salt, digest_size=12).hexdigest()
+        return blake2b(_network(client).encode(), key=salt, digest_size=12).hexdigest()
 
     def _daily_salt(self, now: int) -> bytes:
         salt, until_ms = self._salt
@@ -100,3 +93,13 @@ class Limits:
             proposed = secrets.randbits(62)
             salt, _ = self._salt = self._counters.agree("salt", proposed, midnight, now)
         return str(salt).encode()
+
+
+@lru_cache(maxsize=4_096)
+def _network(client: str) -> str:
+    """What an address counts as: IPv6 by its /64, since one customer has at least that."""
+    with suppress(ValueError):  # an address that a proxy made up still counts, as itself
+        address = ipaddress.ip_address(client)
+        if address.version == 6 and not address.ipv4_mapped:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+    return client

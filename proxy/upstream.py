@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.monkey import get_original, is_module_patched
 from pydantic import SecretStr, ValidationError
-from requests import Request, RequestException, Response
+from requests import PreparedRequest, Request, RequestException, Response
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import (
     RetryCallState,
@@ -130,6 +131,14 @@ class _Adapter(HTTPAdapter):
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
             self._pool.ConnectionCls = type("Connection", (_Idle, self._pool.ConnectionCls), {})
         return self._pool
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """Without looking for cookies and a text encoding, which nobody here reads."""
+        response = Response()
+        response.request, response.raw = req, resp
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        return response
 
 
 class _Running:

@@ -1,5 +1,6 @@
 """What an attempt looks like from outside: its state, and the JSON that the button reads."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -53,7 +54,7 @@ class SessionAnswer(SessionView):
     title: str | None
     image_url: str | None
     qr: QRPicture
-    strings: dict[str, str]
+    strings: Mapping[str, str]
     merchant: Merchant
 
 

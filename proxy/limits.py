@@ -1,6 +1,7 @@
 """How much is allowed: requests of a client, sessions a day and a month; exact over all workers."""
 
 import ipaddress
+import re
 import secrets
 from contextlib import suppress
 from datetime import date, timedelta
@@ -15,6 +16,8 @@ from storage.funnel import local_day, midnight_ms
 from storage.store import Store
 
 DAY_MS = 86_400_000
+# Some proxies write a port into X-Forwarded-For, and each connection has another.
+WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]+)?")
 
 
 class Limits:
@@ -98,6 +101,8 @@ class Limits:
 @lru_cache(maxsize=4_096)
 def _network(client: str) -> str:
     """What an address counts as: IPv6 by its /64, since one customer has at least that."""
+    if named := WITH_PORT.fullmatch(client):
+        client = named[1] or named[2]
     with suppress(ValueError):  # an address that a proxy made up still counts, as itself
         address = ipaddress.ip_address(client)
         if address.version == 6 and not address.ipv4_mapped:

@@ -56,6 +56,22 @@ def test_doctor_names_what_is_wrong_and_its_mend(
     assert found.returncode == 1
     assert f"✗ {part}" in found.stdout
     assert mend in found.stdout.partition(f"✗ {part}")[2]
+    assert "Traceback" not in found.stderr
+
+
+def test_it_says_which_folder_is_missing(shop: Shop) -> None:
+    found = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=ROOT,
+        env=shop.environ | {"TRYON_DATABASE": "sqlite:////nowhere/at/all.db"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "TRYON_DATABASE: there is no folder /nowhere/at" in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> None:

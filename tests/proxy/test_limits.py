@@ -104,6 +104,13 @@ def test_ipv4_clients_stay_apart_where_the_server_listens_on_ipv6(build: Build) 
     assert admitted(lambda: limits.admit_session("::ffff:192.0.2.2"), 10) == 3
 
 
+@pytest.mark.parametrize("client", ["192.0.2.1:{}", "[2001:db8::1]:{}"])
+def test_a_port_that_a_proxy_wrote_makes_no_new_client(build: Build, client: str) -> None:
+    limits = build(TRYON_CLIENT_RATE="3/hour")
+    ports = iter(range(1024, 65536))
+    assert admitted(lambda: limits.admit_session(client.format(next(ports))), 10) == 3
+
+
 @pytest.mark.parametrize("client", ["", "unknown", "192.0.2.1:5555", "é" * 1000, "fe80::1%eth0"])
 def test_an_odd_address_is_limited_too(build: Build, client: str) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")

@@ -34,7 +34,7 @@ except catalog.CatalogError as error:
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = settings.workers
 worker_class = "gevent"
-worker_connections = 20_000  # open handoffs, mostly idle
+worker_connections = 20_000  # requests and idle connections
 http_parser = "auto"  # the C parser, where its wheel could be installed
 backlog = 2048
 control_socket_disable = True
@@ -51,6 +51,12 @@ errorlog = "-"
 # Where all workers put their figures; it must be known before prometheus_client is imported.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tryon-metrics-")
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    """A stream takes its connection with it (proxy/live.py): no other request can follow on it."""
+    if request.method == "GET" and request.path.endswith("/events"):
+        request.force_close()
 
 
 def post_worker_init(worker: Any) -> None:
@@ -78,7 +84,7 @@ def post_worker_init(worker: Any) -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         worker.handle_exit(number, frame)
         gevent.spawn_later(LAST_WAIT_S, end_all, dict(waiting))
-        worker.wsgi.extensions["tryon"].live.close()
+        gevent.spawn(worker.wsgi.extensions["tryon"].live.close)
 
     worker.timeout_ctx = await_request
     signal.signal(signal.SIGTERM, stop)

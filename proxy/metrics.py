@@ -4,8 +4,8 @@ The names of labels' values are the routes, the problem codes and the verdicts: 
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import TypeVar
 
@@ -63,16 +63,10 @@ def _series(metric: Kind, labels: tuple[str, ...]) -> Kind:
     return metric.labels(*labels)
 
 
-@contextmanager
-def streaming() -> Iterator[None]:
-    """Count a stream for as long as it is open."""
+def open_streams(number: int) -> None:
+    """How many are open in this worker."""
     with suppress(OSError):
-        STREAMS.inc()
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            STREAMS.dec()
+        STREAMS.set(number)
 
 
 class _Health:

@@ -59,7 +59,8 @@ def build(settings: Settings) -> Services:
     store = open_store(settings)
     ensure_timezone(store)
     counters = Counters(Path(f"{database_path(settings)}-counters"))
-    live = Live(store)
+    links = Links(settings.public_url)
+    live = Live(store, links)
     # A commit on a thread of its own: an fsync on the event loop would stall all.
     writer = Writer(store.commit, offload=Threads(1).run, on_commit=live.poke)
     gate = Gate(counters)
@@ -92,7 +93,7 @@ def build(settings: Settings) -> Services:
         static=StaticFiles(
             settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
         ),
-        links=Links(settings.public_url),
+        links=links,
         keys=keys,
         store=store,
         counters=counters,

@@ -1,6 +1,5 @@
 """`/sessions`: create or find again, read, follow, cancel; and the button's beacon `/events`."""
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,11 +10,9 @@ from flask import (
     make_response,
     redirect,
     request,
-    stream_with_context,
 )
-from pydantic_core import to_json
 
-from proxy import devices, failures, i18n, metrics, web
+from proxy import devices, failures, i18n, web
 from proxy.capability import new_token
 from proxy.contract import BadJSON, read_json
 from proxy.errors import Problem
@@ -28,8 +25,6 @@ from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
 
 LARGEST_BODY = 16 * 1024
-HEARTBEAT_S = 20.0
-RECONNECT_MS = 2_000
 BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
 FORM = "application/x-www-form-urlencoded"
 
@@ -93,8 +88,8 @@ def blueprint(services: Services) -> Blueprint:
     def follow(public_id: str) -> Response:
         """Follow a session's state as Server-Sent Events, until it is terminal."""
         attempt = services.sessions.find(public_id)
-        response = Response(stream_with_context(_stream(services, attempt)))
-        response.mimetype = "text/event-stream"
+        body = services.live.stream(attempt, request.environ)
+        response = Response(body, mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
         return response
 
@@ -201,23 +196,3 @@ def _answer(services: Services, attempt: Attempt, reused: bool) -> SessionAnswer
         "expires_in": attempt.expires_ms and max(0, attempt.expires_ms - now_ms()) // 1000,
         "merchant": {"name": services.settings.merchant_name},
     }
-
-
-def _stream(services: Services, attempt: Attempt) -> Iterator[str]:
-    """Server-Sent Events: the state now and after each change, until it is terminal."""
-    links, store = services.links, services.store
-    yield f"retry: {RECONNECT_MS}\n\n"
-    sent = ""
-    with metrics.streaming(), services.live.watch(attempt.id) as changed:
-        while True:
-            changed.clear()
-            attempt = store.attempt(attempt.id) or attempt
-            tag = etag(attempt)
-            if tag != sent:
-                sent = tag
-                data = to_json(view(attempt, links)).decode()
-                yield f"event: state\nid: {tag}\ndata: {data}\n\n"
-            if state(attempt) in TERMINAL or services.live.closed:
-                return
-            if not changed.wait(HEARTBEAT_S):
-                yield ": still here\n\n"

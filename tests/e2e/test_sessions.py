@@ -417,6 +417,7 @@ def test_a_stream_tells_the_state_at_once_and_ends_with_the_session(
         assert stream.headers["Content-Type"].startswith("text/event-stream")
         assert stream.headers["Cache-Control"] == "no-store"
         assert stream.headers["X-Accel-Buffering"] == "no"
+        assert stream.headers["Connection"] == "close"  # no request can follow on it
         told = messages(stream)
         assert int(next(told)["retry"]) > 0
         first = next(told)

@@ -36,11 +36,21 @@ TOTALS = {
     "totals_day": ("local_day", "device", "channel", "locale"),
     "totals_day_product": ("local_day", "product_id"),
     "totals_day_category": ("local_day", "category"),
+    "totals_month": ("local_month", "device", "channel", "locale"),
     "totals_month_product": ("local_month", "product_id"),
     "totals_hour": ("utc_hour", "channel"),
 }
 SEEN = ("product_id", "category", "locale", "device")  # what is known of an impression
-HISTOGRAM_KEY = ("local_day", "metric", "channel", "bucket")
+HISTOGRAMS = {
+    "histograms": ("local_day", "metric", "channel", "bucket"),
+    "histograms_month": ("local_month", "metric", "channel", "bucket"),
+}
+# Tables of months, which are sums of tables of days: a year is read as eleven months and the rest.
+MONTHS = {
+    "totals_month": "totals_day",
+    "totals_month_product": "totals_day_product",
+    "histograms_month": "histograms",
+}
 
 Key = tuple[str | int, ...]
 Contribution = dict[tuple[str, Key], tuple[int, ...]]
@@ -233,8 +243,7 @@ def contribution(attempt: Attempt) -> Contribution:
     rows = _rows(attempt, tuple(_counts(attempt)))
     for metric, duration in (("launch", launch_ms(attempt)), ("complete", complete_ms(attempt))):
         if duration is not None:
-            key = (attempt.local_day, metric, attempt.channel, bucket(duration))
-            rows["histograms", key] = (1,)
+            rows |= _timed(attempt.local_day, metric, attempt.channel, duration)
     return rows
 
 
@@ -249,7 +258,12 @@ def impression(event: Event, zone: ZoneInfo) -> Contribution:
 
 def vendor_latency(at_ms: int, duration_ms: int, zone: ZoneInfo) -> Contribution:
     """What one call to the vendor adds to the histograms."""
-    return {("histograms", (local_day(at_ms, zone), "vendor", "", bucket(duration_ms))): (1,)}
+    return _timed(local_day(at_ms, zone), "vendor", "", duration_ms)
+
+
+def _timed(day: str, metric: str, channel: str, duration_ms: int) -> Contribution:
+    key = (metric, channel, bucket(duration_ms))
+    return {("histograms", (day, *key)): (1,), ("histograms_month", (day[:7], *key)): (1,)}
 
 
 def _rows(attempt: Attempt, counts: tuple[int, ...]) -> Contribution:

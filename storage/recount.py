@@ -17,8 +17,8 @@ from storage.batch import (
 )
 from storage.connection import Connection
 from storage.funnel import (
-    COUNTS,
-    HISTOGRAM_KEY,
+    HISTOGRAMS,
+    MONTHS,
     TOTALS,
     Attempt,
     Contribution,
@@ -29,20 +29,15 @@ from storage.funnel import (
     vendor_latency,
 )
 from storage.maintenance import purge_all, quiet
-from storage.rows import WRITE_ATTEMPTS
+from storage.rows import SUMMED, WRITE_ATTEMPTS, months_from_days
 from storage.sqlite import SQLiteStore
 from storage.store import Progress, StorageUnavailable
 
-KEYS = {**TOTALS, "histograms": HISTOGRAM_KEY}
+KEYS = TOTALS | HISTOGRAMS
 BY_DAY = [table for table, key in KEYS.items() if key[0] == "local_day"]
 EVERY = 1_000  # events between two calls of `progress`
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
-SUMS = ", ".join(f"sum({name})" for name in COUNTS)
-MONTHS_FROM_DAYS = f"""
-INSERT INTO totals_month_product (local_month, product_id, {", ".join(COUNTS)})
-SELECT substr(local_day, 1, 7), product_id, {SUMS} FROM totals_day_product GROUP BY 1, 2
-"""
 EVENTS = f"{SELECT_EVENTS} WHERE attempt_id >= ? ORDER BY attempt_id, id"
 ATTEMPTS = f"{SELECT_ATTEMPT} WHERE id >= ? ORDER BY id"
 IMPRESSIONS = f"""{SELECT_EVENTS}
@@ -118,7 +113,7 @@ def _rebuild(db: Connection, terms: Terms, zone: ZoneInfo, progress: Progress) -
     purge_all(db, terms)  # the totals that are kept include these already
     for table in BY_DAY:
         db.execute(f"DELETE FROM {table} WHERE local_day >= ?", (terms.line,))
-    for table in ("totals_month_product", "totals_hour", "attempts"):
+    for table in (*MONTHS, "totals_hour", "attempts"):
         db.execute(f"DELETE FROM {table}")
     # What the other zone puts before the line is added there, and goes with the next purge.
     found: list[Difference] = []
@@ -168,7 +163,8 @@ class Recount:
 
     def write_totals(self, attempts: Iterable[Attempt]) -> None:
         """Add everything to tables that hold what is kept of the days before, a day at a time."""
-        self._db.execute(MONTHS_FROM_DAYS)
+        for sql in months_from_days():
+            self._db.execute(sql)
         counted = ((attempt.local_day, contribution(attempt)) for attempt in attempts)
         merged = heapq.merge(counted, self._impressions(), self._calls(), key=itemgetter(0))
         for _, of_a_day in groupby(merged, itemgetter(0)):
@@ -224,8 +220,8 @@ def _compare_attempts(
 
 
 def _compare_totals(db: Connection, table: str) -> Iterator[Difference]:
-    key = KEYS[table]
-    columns = (*key, *(COUNTS if table in TOTALS else ("n",)))
+    key, counts = SUMMED[table]
+    columns = (*key, *counts)
     names = {"names": ", ".join(columns), "table": table, "order": ", ".join(key)}
     stored = db.execute(ONLY_IN.format("main", "temp", **names))
     recounted = db.execute(ONLY_IN.format("temp", "main", **names))

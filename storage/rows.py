@@ -8,14 +8,14 @@ a microsecond to bind one, forty times what a number takes.)
 
 # ruff: noqa: S608 - names of tables and columns come from our own code
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from storage.connection import Connection
 from storage.events import UpstreamCall
-from storage.funnel import COUNTS, HISTOGRAM_KEY, TOTALS, Attempt
+from storage.funnel import COUNTS, HISTOGRAMS, MONTHS, TOTALS, Attempt
 
 MOST_ROWS = 64  # of one statement
 NOTHING = -1  # no key and no time is negative
@@ -63,9 +63,23 @@ WRITE_ATTEMPTS = _insert(
     "ON CONFLICT (id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in Attempt._fields[1:]),
 )
-ADD_TO_TOTALS = {table: _add_to(table, key, COUNTS) for table, key in TOTALS.items()} | {
-    "histograms": _add_to("histograms", HISTOGRAM_KEY, ("n",))
+# The columns of each table of sums: those of its key, and those that are summed.
+SUMMED = {table: (key, COUNTS) for table, key in TOTALS.items()} | {
+    table: (key, ("n",)) for table, key in HISTOGRAMS.items()
 }
+ADD_TO_TOTALS = {table: _add_to(table, *columns) for table, columns in SUMMED.items()}
+
+
+def months_from_days() -> Iterator[str]:
+    """Statements that fill the empty tables of months from those of days."""
+    for month, day in MONTHS.items():
+        (_, *others), counts = SUMMED[month]
+        key = ", ".join(others)
+        yield f"""
+            INSERT INTO {month} (local_month, {key}, {", ".join(counts)})
+            SELECT substr(local_day, 1, 7), {key}, {", ".join(f"sum({name})" for name in counts)}
+            FROM {day} GROUP BY substr(local_day, 1, 7), {key}
+        """
 
 
 @cache

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from storage.batch import SELECT_ATTEMPT, Terms
 from storage.connection import Connection, Cursor
 from storage.events import attempt_ms
-from storage.funnel import AT, COUNTS, TOTALS, Attempt, local_day, midnight_ms
+from storage.funnel import AT, COUNTS, MONTHS, TOTALS, Attempt, local_day, midnight_ms
 from storage.queries import query
 
 Counts = dict[str, int]  # of COUNTS, and "open"
@@ -31,6 +31,7 @@ ENDINGS = (
 )  # fmt: skip
 # Tables that count by day, the smallest first.
 DAILY = ("totals_day_category", "totals_day", "totals_day_product")
+MONTHLY = {day: month for month, day in MONTHS.items()}
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
 NOTHING: Row = (0,) * len(COUNTS)
 # These, behind the index of their own, are found without walking through all others.
@@ -133,12 +134,13 @@ class Stats:
         return self._from_totals(scope, by, table) if table else self._from_attempts(scope, by)
 
     def _from_totals(self, scope: Scope, by: tuple[str, ...], table: str) -> dict[Key, Row]:
-        """From a table of totals; products of whole months from the table of months."""
+        """From a table of totals; whole months from the table of months, if there is one."""
         months, days = list[str](), scope.days
-        if table == "totals_day_product" and by != ("day",):
+        by_month = MONTHLY.get(table, "")
+        if by_month and by != ("day",):
             months, days = _whole_months(days)
         sources = {
-            "totals_month_product": ("local_month", months),
+            by_month: ("local_month", months),
             table: ("local_day", [day.isoformat() for day in days]),
         }
         counted: list[tuple[Any, ...]] = []
@@ -185,8 +187,12 @@ class Stats:
 
         Of the filters only the channel's is known here.
         """
-        values = {"first": str(scope.first), "last": str(scope.last)}
-        values |= {"channel": scope.filters.get("channel")}  # type: ignore[dict-item]
+        months, days = _whole_months(scope.days)
+        values = {
+            "months": json.dumps(months),
+            "days": json.dumps([day.isoformat() for day in days]),
+            "channel": scope.filters.get("channel"),
+        }
         found: dict[str, list[tuple[int, int]]] = {}
         for metric, bucket, n in self._db.execute(query("histograms"), values):
             found.setdefault(metric, []).append((bucket, n))

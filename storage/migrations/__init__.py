@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from storage.funnel import COUNTS, TOTALS
+from storage.rows import SUMMED, months_from_days
 
 migrations = Migrations("tryon")
 HERE = Path(__file__).parent
-KEY_TYPE = {"utc_hour": "INTEGER"}
+KEY_TYPE = {"utc_hour": "INTEGER", "bucket": "INTEGER"}
 
 
 def run_script(db: Database, name: str) -> None:
@@ -18,18 +18,30 @@ def run_script(db: Database, name: str) -> None:
             db.execute(statement)
 
 
+def _create_sums(db: Database, table: str) -> None:
+    key, counts = SUMMED[table]
+    columns = [f"{name} {KEY_TYPE.get(name, 'TEXT')} NOT NULL" for name in key]
+    columns += [f"{name} INTEGER NOT NULL DEFAULT 0" for name in counts]
+    primary = f"PRIMARY KEY ({', '.join(key)})"
+    db.execute(f"CREATE TABLE {table} ({', '.join(columns)}, {primary}) STRICT, WITHOUT ROWID")
+
+
 @migrations()
 def first(db: Database) -> None:
     run_script(db, "0001_first.sql")
-    counts = ", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in COUNTS)
-    for table, key in TOTALS.items():
-        columns = ", ".join(f"{name} {KEY_TYPE.get(name, 'TEXT')} NOT NULL" for name in key)
-        db.execute(
-            f"CREATE TABLE {table} ({columns}, {counts}, PRIMARY KEY ({', '.join(key)}))"
-            " STRICT, WITHOUT ROWID"
-        )
+    for table in ("day", "day_product", "day_category", "month_product", "hour"):
+        _create_sums(db, f"totals_{table}")
 
 
 @migrations()
 def views(db: Database) -> None:
     run_script(db, "0002_views.sql")
+
+
+@migrations()
+def months(db: Database) -> None:
+    for table in ("totals_month", "histograms_month"):
+        _create_sums(db, table)
+    db.execute("DELETE FROM totals_month_product")
+    for statement in months_from_days():
+        db.execute(statement)

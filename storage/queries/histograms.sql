@@ -1,8 +1,12 @@
 -- How many durations fell into each bucket; bucket b stands for 2^(b/8) milliseconds.
+-- :months and :days are JSON lists that have no day in common.
 SELECT metric, bucket, sum(n) AS n
-FROM histograms
-WHERE local_day BETWEEN :first AND :last
-    AND (:channel IS NULL OR channel = :channel OR metric = 'vendor')
+FROM (
+    SELECT * FROM histograms_month WHERE local_month IN (SELECT value FROM json_each(:months))
+    UNION ALL
+    SELECT * FROM histograms WHERE local_day IN (SELECT value FROM json_each(:days))
+)
+WHERE :channel IS NULL OR channel = :channel OR metric = 'vendor'
 GROUP BY metric, bucket
 HAVING sum(n) > 0
 ORDER BY metric, bucket

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from storage.connection import connect
 from storage.events import Entry, Event, Receipt, UpstreamCall, event
-from storage.funnel import TOTALS
+from storage.funnel import HISTOGRAMS, TOTALS
 
-TABLES = [*TOTALS, "histograms"]
+TABLES = [*TOTALS, *HISTOGRAMS]
 
 # A zone and a moment in it near which its clock changes, or its offset is no whole hour.
 PLACES = [

@@ -102,11 +102,12 @@ BY = {
     "totals_day": "day, device, channel, locale",
     "totals_day_product": "day, product",
     "totals_day_category": "day, category",
+    "totals_month": "substr(day, 1, 7), device, channel, locale",
     "totals_month_product": "substr(day, 1, 7), product",
     "totals_hour": "hour, channel",
 }
 HISTOGRAMS = """
-SELECT day, metric, channel, round(8 * log2(greatest(1, ms)))::INT AS bucket, count(*) FROM (
+SELECT {period}, metric, channel, round(8 * log2(greatest(1, ms)))::INT AS bucket, count(*) FROM (
     SELECT day, 'launch' AS metric, channel, launch_ms AS ms FROM facts
     UNION ALL SELECT day, 'complete', channel, complete_ms FROM facts
     UNION ALL SELECT day, 'vendor', '', duration_ms FROM calls WHERE tries > 0
@@ -149,5 +150,6 @@ def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
             table: duck.execute(f"SELECT {by}, {SUMS} FROM facts GROUP BY {by}").fetchall()  # noqa: S608
             for table, by in BY.items()
         }
-        counted["histograms"] = duck.execute(HISTOGRAMS).fetchall()
+        for name, period in (("histograms", "day"), ("histograms_month", "substr(day, 1, 7)")):
+            counted[name] = duck.execute(HISTOGRAMS.format(period=period)).fetchall()
     return {table: sorted(rows) for table, rows in counted.items()}

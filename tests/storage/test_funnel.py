@@ -346,6 +346,7 @@ def test_an_impression_is_counted_by_what_is_known_of_it() -> None:
         "totals_day": ("2026-06-15", "phone", "", "en"),
         "totals_day_product": ("2026-06-15", "sku-1"),
         "totals_day_category": ("2026-06-15", "shoes"),
+        "totals_month": ("2026-06", "phone", "", "en"),
         "totals_month_product": ("2026-06", "sku-1"),
         "totals_hour": (NOON // 3_600_000, ""),
     }

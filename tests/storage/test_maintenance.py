@@ -12,7 +12,7 @@ import pytest
 
 from storage.connection import connect
 from storage.events import Entry, Event, Receipt
-from storage.funnel import TOTALS, local_day
+from storage.funnel import HISTOGRAMS, TOTALS, local_day
 from storage.maintenance import compact, erase, integrity, purge, replay
 from storage.recount import Difference, ensure_timezone, rebuild, verify
 from storage.sqlite import SQLiteStore
@@ -78,7 +78,9 @@ ONE = "(SELECT {0} FROM {1} {2} LIMIT 1)"
 
 @pytest.mark.parametrize(
     ("name", "column"),
-    [(name, "clicks") for name in TOTALS] + [("totals_day", "impressions"), ("histograms", "n")],
+    [(name, "clicks") for name in TOTALS]
+    + [("totals_day", "impressions"), ("histograms", "n")]
+    + [("histograms_month", "n")],
 )
 @pytest.mark.parametrize("change", ["more", "less", "deleted"])
 def test_it_finds_one_changed_row_of_any_total(
@@ -105,8 +107,8 @@ def test_it_finds_one_changed_row_of_any_total(
 @pytest.mark.parametrize("name", TABLES)
 def test_it_finds_a_row_of_totals_that_nothing_stands_behind(store: SQLiteStore, name: str) -> None:
     invented = {"utc_hour": "9999999", "bucket": "9"}
-    key = TOTALS.get(name, ("local_day", "metric", "channel", "bucket"))
-    count = "n" if name == "histograms" else "opened"
+    key = (TOTALS | HISTOGRAMS)[name]
+    count = "n" if name in HISTOGRAMS else "opened"
     values = ", ".join(invented.get(column, "'2031-01-01'") for column in key)
     tamper(store, f"INSERT INTO {name} ({', '.join(key)}, {count}) VALUES ({values}, 3)")
     ((found),) = verify(store)

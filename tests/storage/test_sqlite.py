@@ -1,6 +1,7 @@
 """The store on SQLite: everything once, or nothing, whatever happens to the file."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 from storage.batch import CALLBACKS_PER_ATTEMPT, RECEIPTS_PER_ATTEMPT
 from storage.connection import connect
 from storage.events import Entry, Event, Receipt, event
+from storage.funnel import MONTHS
 from storage.recount import verify
 from storage.sqlite import SQLiteStore
 from storage.store import Committed, Conflict, StorageUnavailable
@@ -29,6 +31,7 @@ from tests.storage.histories import (
     callback,
     click,
     created,
+    history,
     impression,
     launch,
     moment,
@@ -283,6 +286,22 @@ def test_workers_that_open_a_new_file_at_once_agree_on_its_schema(tmp_path: Path
     again = SQLiteStore(path, BERLIN)
     applied = again.read("SELECT name, count(*) FROM _sqlite_migrations GROUP BY name")
     assert applied and {times for _, times in applied} == {1}
+    again.close()
+
+
+def test_a_file_of_an_older_version_gets_its_months(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    store = SQLiteStore(path, BERLIN)
+    store.commit(history(random.Random(1), NOON, attempts=5))
+    now = {name: table(path, name) for name in MONTHS}
+    with store.transaction() as db:
+        db.execute("DROP TABLE totals_month")
+        db.execute("DROP TABLE histograms_month")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'months'")
+    store.close()
+    again = SQLiteStore(path, BERLIN)
+    assert now == {name: table(path, name) for name in MONTHS}
+    assert all(now.values())
     again.close()
 
 

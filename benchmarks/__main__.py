@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from benchmarks import callbacks, handoffs, report, sessions, start
+from benchmarks import callbacks, handoffs, numbers, report, sessions, start
 from benchmarks.contenders import Bench, prepare
 from benchmarks.processes import free_port, lacking
 
@@ -19,6 +19,7 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "callbacks": callbacks.run,
     "handoffs": handoffs.run,
     "start": start.run,
+    "numbers": numbers.run,
 }
 LOADED = {"sessions", "callbacks"}  # by wrk
 

@@ -180,6 +180,7 @@ def main(
             written = write_day(db, timezone, shop, first + day * DAY_MS, clicks)
             done += written
             bar.update(written)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     click.echo(f"{done:,} events in {database}")
 

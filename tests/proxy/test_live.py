@@ -81,7 +81,9 @@ class Browser:
 
     def rest(self) -> bytes:
         heard = b""
+        until = time.monotonic() + 5
         while more := self.socket.recv(65_536):
+            assert time.monotonic() < until, "it was not let go of"
             heard += more
         return heard
 

@@ -1,3 +1,58 @@
+// What charts and the live strip do with a script; without one both stand still.
+
+// The values of a day below its chart: by pointer, or by the arrow keys.
+const SVG = "http://www.w3.org/2000/svg";
+const NAMES = { now: "", before: "before ", p10: "P10 ", p50: "P50 ", p90: "P90 " };
+const DAY_MS = 86_400_000;
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeZone: "UTC" });
+const number = new Intl.NumberFormat("en-US");
+
+for (const chart of document.querySelectorAll("svg[data-values]")) tell(chart);
+
+function tell(chart) {
+  const names = chart.dataset.series.split(" ");
+  const series = chart.dataset.values.split(";").map((values) => values.split(","));
+  const last = Math.max(...series.map((values) => values.length)) - 1;
+  const guide = document.createElementNS(SVG, "line");
+  const words = document.createElement("output");
+  let at = last;
+  guide.setAttribute("class", "guide");
+  guide.setAttribute("y2", "100%");
+  words.className = "chart-values";
+  chart.append(guide);
+  chart.after(words);
+  chart.tabIndex = 0;
+
+  function show(index) {
+    at = Math.min(last, Math.max(0, index));
+    const across = last ? `${(100 * at) / last}%` : "50%";
+    guide.setAttribute("x1", across);
+    guide.setAttribute("x2", across);
+    const values = names
+      .map((name, i) => [NAMES[name], series[i][at]])
+      .filter(([, value]) => value)
+      .map(([name, value]) => name + number.format(value));
+    const date = day.format(Date.parse(chart.dataset.from) + at * DAY_MS);
+    words.textContent = `${date}: ${values.join(", ") || "nothing"}`;
+  }
+  function hide() {
+    guide.removeAttribute("x1");
+    words.textContent = "";
+  }
+  chart.addEventListener("pointermove", (event) => {
+    const box = chart.getBoundingClientRect();
+    const axis = Number.parseFloat(getComputedStyle(chart).paddingLeft);
+    show(Math.round(((event.clientX - box.left - axis) / (box.width - axis)) * last));
+  });
+  chart.addEventListener("pointerleave", hide);
+  chart.addEventListener("focus", () => show(at));
+  chart.addEventListener("blur", hide);
+  chart.addEventListener("keydown", ({ key }) => {
+    if (key === "ArrowLeft") show(at - 1);
+    if (key === "ArrowRight") show(at + 1);
+  });
+}
+
 // The live strip: asks for what came since the newest line, and puts it on top.
 const list = document.querySelector("#latest");
 const KEPT = 20;

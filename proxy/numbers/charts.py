@@ -154,6 +154,13 @@ def funnel(name: str, title: str, steps: Sequence[tuple[str, int]]) -> Markup:
     return _chart("funnel", name, title, text, height, body)
 
 
+def span(first: date, last: date) -> str:
+    """Some days as a person says them."""
+    if first == last:
+        return _date(first)
+    return f"{_date(first, year=first.year != last.year)} \u2013 {_date(last)}"
+
+
 def share(part: float, whole: float) -> str:
     """A percentage to show; of nothing there is none."""
     return f"{100 * part / whole:.1f}%" if whole else "—"

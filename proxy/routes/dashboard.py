@@ -192,6 +192,19 @@ class Pages:
         return self._services.threads.run(read)
 
 
+# What became of a callback, in words.
+VERDICTS = {
+    "accepted": "counted",
+    "duplicate": "came again",
+    "mismatch": "names another session",
+    "too_old": "of a day that is purged",
+    "too_many": "one too many of its try-on",
+    "erased": "of a try-on that was erased",
+    "unreadable": "not readable",
+    "unsigned": "signature missing or wrong",
+}
+
+
 def _words_of_pages(services: Services, access: Access) -> dict[str, Any]:
     """What the templates write with: numbers, moments and addresses."""
     zone, public = services.settings.timezone, services.settings.public_url
@@ -208,6 +221,7 @@ def _words_of_pages(services: Services, access: Access) -> dict[str, Any]:
         "names": NAMES,
         "charts": charts,
         "define": BY_KEY,
+        "verdicts": VERDICTS,
         "moment": moment,
         "now_ms": now_ms(),
         "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",

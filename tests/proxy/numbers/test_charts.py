@@ -243,3 +243,15 @@ def test_a_legend_names_each_series():
 @KINDS
 def test_nothing_says_so(kind):
     assert texts(draw(kind, [])) == ["No data"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2026, 11, 24), date(2026, 11, 24), "24 Nov 2026"),
+        (date(2026, 10, 26), date(2026, 11, 24), "26 Oct \u2013 24 Nov 2026"),
+        (date(2025, 12, 26), date(2026, 1, 24), "26 Dec 2025 \u2013 24 Jan 2026"),
+    ],
+)
+def test_a_span_of_days_is_said_as_people_do(first: date, last: date, said: str) -> None:
+    assert charts.span(first, last) == said

@@ -1,0 +1,51 @@
+"""What the dashboard does with a script: a day's values below its chart, by pointer and by keys."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.servers import PASSWORD, Shop, unique
+
+
+@pytest.fixture
+def page(context: Callable[..., BrowserContext], tryon: Shop) -> Page:
+    tryon.click(unique())
+    page: Page = context(viewport={"width": 1000, "height": 900}).new_page()
+    page.goto(f"{tryon.url}/dashboard/login")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/dashboard/")
+    return page
+
+
+def values(page: Page) -> Locator:
+    return page.locator("svg[data-values] + .chart-values").first
+
+
+def test_a_chart_tells_the_day_that_is_pointed_at(page: Page) -> None:
+    chart = page.locator("svg[data-values]").first
+    box = chart.bounding_box()
+    assert box is not None
+    expect(values(page)).to_have_text("")
+    chart.hover(position={"x": box["width"] - 2, "y": 40})
+    last = values(page).text_content() or ""
+    assert re.fullmatch(r"\w+, \d+ \w+ \d{4}: \d+, before \d+", last), last
+    chart.hover(position={"x": 45, "y": 40})
+    expect(values(page)).not_to_have_text(last)
+    page.mouse.move(0, 0)
+    expect(values(page)).to_have_text("")
+
+
+def test_a_chart_tells_its_days_by_the_arrow_keys(page: Page) -> None:
+    chart = page.locator("svg[data-values]").first
+    chart.focus()
+    last = values(page).text_content() or ""
+    assert last
+    chart.press("ArrowRight")
+    expect(values(page)).to_have_text(last)
+    chart.press("ArrowLeft")
+    expect(values(page)).not_to_have_text(last)
+    chart.press("ArrowRight")
+    expect(values(page)).to_have_text(last)

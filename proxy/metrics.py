@@ -38,7 +38,6 @@ UPSTREAM = Histogram(
     ["outcome"],
     buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8, 16),
 )
-Kind = TypeVar("Kind", Counter, Histogram)
 STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesum")
 
 
@@ -55,6 +54,9 @@ def observe(histogram: Histogram, seconds: float, *labels: str) -> None:
     """One more duration."""
     with suppress(OSError):
         _series(histogram, labels).observe(seconds)
+
+
+Kind = TypeVar("Kind", Counter, Histogram)
 
 
 @cache

@@ -66,7 +66,7 @@ def install(app: Flask, settings: Settings, log: IO[str] = sys.stdout) -> None:
 
 class _Envelope:
     """Adds the headers of every answer, where it has not its own. On WSGI's plain list that costs
-    a hundredth of what it costs in Werkzeug's, which looks for each name in all of them."""
+    little; in Werkzeug's, each name would be looked for in all of them."""
 
     def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
         self._app = app

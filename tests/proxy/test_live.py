@@ -173,14 +173,19 @@ def test_heartbeats_keep_their_time(
     assert time.monotonic() - began >= 0.2
 
 
-def test_it_lets_go_of_a_page_that_does_not_read(
-    lives: Live, facts: Facts, browser: Browser
-) -> None:
+def fill(browser: Browser) -> None:
+    """Send until no more is taken, as to a page that does not read."""
     server = browser.environ["gunicorn.socket"]
     server.setblocking(False)
     with pytest.raises(BlockingIOError):
         while True:
             server.send(b"x" * 1024)
+
+
+def test_it_lets_go_of_a_page_that_does_not_read(
+    lives: Live, facts: Facts, browser: Browser
+) -> None:
+    fill(browser)
     browser.follow(lives)
     open_files = len(list(Path("/proc/self/fd").iterdir()))
     facts.become(OPENED)
@@ -191,11 +196,7 @@ def test_it_lets_go_of_a_page_that_does_not_read(
 def test_a_page_is_told_though_another_one_is_stuck(lives: Live, facts: Facts) -> None:
     stuck, reading = Browser(), Browser()
     with closing(stuck.socket), closing(reading.socket):
-        server = stuck.environ["gunicorn.socket"]
-        server.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            while True:
-                server.send(b"x" * 1024)
+        fill(stuck)
         stuck.follow(lives)
         reading.follow(lives)
         facts.become(COMPLETED)

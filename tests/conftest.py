@@ -1,4 +1,4 @@
-"""One vendor and one shop for all tests that need nothing special of them."""
+"""One vendor and one shop for all tests that need nothing special of them, and a quiet shop."""
 
 from collections.abc import Iterator
 
@@ -16,4 +16,12 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     with running_shop(tmp_path_factory.mktemp("shop"), vendor) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def quiet_shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    """Where nothing happens but what a test does: sessions that earlier tests left in the other
+    shop expire, and are called back, at any time."""
+    with running_shop(tmp_path_factory.mktemp("quiet"), vendor) as shop:
         yield shop

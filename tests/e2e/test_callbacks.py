@@ -99,7 +99,10 @@ def stored(shop: Shop) -> tuple[Any, ...]:
         lambda path: path + "/x",
     ],
 )
-def test_a_forged_url_is_not_found_and_leaves_no_trace(trial: Trial, forge: Any) -> None:
+def test_a_forged_url_is_not_found_and_leaves_no_trace(
+    quiet_shop: Shop, vendor: Vendor, forge: Any
+) -> None:
+    trial = Trial(quiet_shop, vendor)
     before = stored(trial.shop)
     answer = post(trial.shop, forge(trial.path), trial.body(), Origin=None)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

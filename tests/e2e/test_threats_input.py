@@ -63,11 +63,11 @@ HOSTILE_JSON: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", HOSTILE_JSON)
 @pytest.mark.parametrize("path", ["/sessions", "/events"])
-def test_hostile_json_is_the_senders_mistake(shop: Shop, path: str, name: str) -> None:
-    before = rows(shop, "SELECT count(*) FROM events")
-    answer = post(shop, path, HOSTILE_JSON[name])
+def test_hostile_json_is_the_senders_mistake(quiet_shop: Shop, path: str, name: str) -> None:
+    before = rows(quiet_shop, "SELECT count(*) FROM events")
+    answer = post(quiet_shop, path, HOSTILE_JSON[name])
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request"), answer.text
-    assert rows(shop, "SELECT count(*) FROM events") == before
+    assert rows(quiet_shop, "SELECT count(*) FROM events") == before
 
 
 def test_random_damage_to_a_good_body_is_never_our_mistake(shop: Shop, vendor: Vendor) -> None:

@@ -11,7 +11,7 @@ from storage.funnel import (
     Attempt,
     Contribution,
     Key,
-    contribution,
+    difference,
     fold,
     fold_all,
     impression,
@@ -61,11 +61,11 @@ class Totals:
     def __init__(self) -> None:
         self._sums: dict[str, dict[Key, list[int]]] = {}
 
-    def add(self, rows: Contribution, sign: int = 1) -> None:
+    def add(self, rows: Contribution) -> None:
         last, parts = None, []
         for (table, key), counts in rows.items():
             if counts is not last:  # an attempt adds the same counts to each table
-                last, parts = counts, [(at, sign * n) for at, n in enumerate(counts) if n]
+                last, parts = counts, [(at, n) for at, n in enumerate(counts) if n]
             sums = self._sums.setdefault(table, {})
             row = sums.get(key)
             if row is None:
@@ -168,9 +168,8 @@ class Batch:
         for before, after in self._changes.values():
             if after is None or after == before:
                 continue
-            self._totals.add(contribution(after))
-            if before is not None:
-                self._totals.add(contribution(before), -1)
+            for added in difference(before, after):
+                self._totals.add(added)
             values = _differences(before, after)
             write_attempts = update_attempts if before else insert_attempts
             statement = write_attempts(("id", *values))

@@ -10,8 +10,9 @@ then left out, which only `fold_all` can do, since a maximum cannot be taken bac
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from operator import attrgetter, neg, sub
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,9 @@ MONTHS = {
     "totals_month_product": "totals_day_product",
     "histograms_month": "histograms",
 }
+
+# What says in which rows an attempt is counted.
+_place = attrgetter("bot", "local_day", "first_ms", "channel", *SEEN)
 
 Key = tuple[str | int, ...]
 Contribution = dict[tuple[str, Key], tuple[int, ...]]
@@ -240,11 +244,28 @@ def contribution(attempt: Attempt) -> Contribution:
     """What an attempt adds to each row of the totals; nothing for a bot."""
     if attempt.bot:
         return {}
-    rows = _rows(attempt, tuple(_counts(attempt)))
-    for metric, duration in (("launch", launch_ms(attempt)), ("complete", complete_ms(attempt))):
-        if duration is not None:
-            rows |= _timed(attempt.local_day, metric, attempt.channel, duration)
-    return rows
+    return _rows(attempt, _counts(attempt)) | _durations(attempt)
+
+
+def negative(rows: Contribution) -> Contribution:
+    """What takes a contribution back."""
+    return {row: tuple(map(neg, counts)) for row, counts in rows.items()}
+
+
+def difference(before: Attempt | None, after: Attempt) -> Iterator[Contribution]:
+    """What a change adds to the totals. Most changes leave the attempt in its rows: only the counts
+    that differ are added then, for half of the work."""
+    if before is None:
+        yield contribution(after)
+    elif _place(before) != _place(after):
+        yield negative(contribution(before))
+        yield contribution(after)
+    elif not after.bot:
+        yield _rows(after, tuple(map(sub, _counts(after), _counts(before))))
+        old, new = _durations(before), _durations(after)
+        if old != new:
+            yield negative(old)
+            yield new
 
 
 def impression(event: Event, zone: ZoneInfo) -> Contribution:
@@ -266,6 +287,15 @@ def _timed(day: str, metric: str, channel: str, duration_ms: int) -> Contributio
     return {("histograms", (day, *key)): (1,), ("histograms_month", (day[:7], *key)): (1,)}
 
 
+def _durations(attempt: Attempt) -> Contribution:
+    """How long launch and completion took, for the histograms."""
+    rows: Contribution = {}
+    for metric, duration in (("launch", launch_ms(attempt)), ("complete", complete_ms(attempt))):
+        if duration is not None:
+            rows |= _timed(attempt.local_day, metric, attempt.channel, duration)
+    return rows
+
+
 def _rows(attempt: Attempt, counts: tuple[int, ...]) -> Contribution:
     dimensions: dict[str, str | int] = {
         "local_day": attempt.local_day,
@@ -283,7 +313,7 @@ def _rows(attempt: Attempt, counts: tuple[int, ...]) -> Contribution:
     }
 
 
-def _counts(attempt: Attempt) -> list[int]:
+def _counts(attempt: Attempt) -> tuple[int, ...]:
     """The stages and the ending of one attempt. A stage implies all before it."""
     counts = [0] * len(COUNTS)
     outcome = attempt.outcome
@@ -300,7 +330,7 @@ def _counts(attempt: Attempt) -> list[int]:
         counts[AT[outcome]] = 1
     counts[AT["launch_ms_sum"]] = launch_ms(attempt) or 0
     counts[AT["complete_ms_sum"]] = complete_ms(attempt) or 0
-    return counts
+    return tuple(counts)
 
 
 def launch_ms(attempt: Attempt) -> int | None:

@@ -12,7 +12,7 @@ from datetime import date
 from storage.batch import SELECT_ATTEMPT, SELECT_EVENTS, Terms, Totals, to_event
 from storage.connection import Connection, connect
 from storage.events import Entry, Event, now_ms
-from storage.funnel import Attempt, contribution, local_day, vendor_latency
+from storage.funnel import Attempt, contribution, local_day, negative, vendor_latency
 from storage.sqlite import SQLiteStore
 from storage.store import Committed, Progress, StorageUnavailable
 
@@ -115,9 +115,9 @@ def erase(store: SQLiteStore, reference: str) -> int:
         attempts = [Attempt._make(row) for row in found]
         totals = Totals()
         for attempt in attempts:
-            totals.add(contribution(attempt), -1)
+            totals.add(negative(contribution(attempt)))
             for at_ms, duration_ms in db.execute(CALLS, (attempt.id,)):
-                totals.add(vendor_latency(at_ms, duration_ms, zone), -1)
+                totals.add(negative(vendor_latency(at_ms, duration_ms, zone)))
             for table in ("events", "receipts", "upstream_calls"):
                 db.execute(f"DELETE FROM {table} WHERE attempt_id = ?", (attempt.id,))  # noqa: S608
             db.execute("DELETE FROM attempts WHERE id = ?", (attempt.id,))

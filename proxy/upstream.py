@@ -6,7 +6,6 @@ A session costs money, so what counts most is to know whether a request may have
 
 import math
 import re
-import select
 import socket
 import ssl
 import time
@@ -15,15 +14,13 @@ from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, RemoteDisconnected
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import gevent
-from gevent.monkey import get_original, is_module_patched
+from gevent.monkey import is_module_patched
 from pydantic import SecretStr, ValidationError
-from requests import PreparedRequest, Request, RequestException, Response
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
+from requests import Request, RequestException, Response
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import (
     RetryCallState,
@@ -45,6 +42,7 @@ from proxy.contract import (
     vendor_reason,
 )
 from proxy.errors import Problem
+from proxy.exchange import Adapter
 from proxy.gate import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Gate
 from storage.events import UpstreamCall, now_ms
 
@@ -54,7 +52,6 @@ TRIES = 3
 DEFAULT_HOLD_S = 5.0  # for a 429 that does not say how long
 CONNECT_S = 3.0  # leaves time for another try
 SUCCESS = (200, 201)  # the page says 200; a session is not thrown away for a 201
-POLL = get_original("select", "poll")
 TIMEOUTS = (gevent.Timeout, TimeoutError, ReadTimeoutError)
 FAILURES = (RequestException, HTTPError, HTTPException, OSError)
 
@@ -102,43 +99,6 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         self.taken = True
         yield self.content
-
-
-class _Idle:
-    """A pooled connection that asks the system itself whether the vendor has hung up: to gevent's
-    poll even "now" is a turn of its loop."""
-
-    sock: socket.socket | None
-
-    @property
-    def is_connected(self) -> bool:
-        if self.sock is None:
-            return False
-        poll = POLL()
-        poll.register(self.sock, select.POLLIN)
-        return not poll.poll(0)
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter without a Session over it: no .netrc, no proxies from the environment, no cookies,
-    no redirects, and less CPU for each call. There is one vendor, and so its pool is found once
-    and not from the URL of each request."""
-
-    _pool: Any = None
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        if self._pool is None:
-            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
-            self._pool.ConnectionCls = type("Connection", (_Idle, self._pool.ConnectionCls), {})
-        return self._pool
-
-    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """Without looking for cookies and a text encoding, which nobody here reads."""
-        response = Response()
-        response.request, response.raw = req, resp
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        return response
 
 
 class _Running:
@@ -190,7 +150,7 @@ class UpstreamClient:
         self._deadline = deadline
         self._gate = gate
         self._cooperative = is_module_patched("socket")
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=1024, pool_block=False)
+        self._adapter = Adapter(api_url)
         headers = {
             "Authorization": f"Bearer {secret}",
             "Accept": "application/json",

@@ -212,3 +212,12 @@ def running_shop(folder: Path, vendor: Vendor, **settings: str) -> Iterator[Shop
 def unique(name: str = "sku") -> str:
     """A product id that no other test uses; a scenario's name may come first."""
     return f"{name}-{uuid.uuid4().hex[:10]}"
+
+
+def make_certificate(home: Path) -> None:
+    """`cert.pem` and `key.pem` for localhost, which nobody trusts."""
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+    command += f" -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout {home}/key.pem"
+    subprocess.run(
+        [*command.split(), "-out", str(home / "cert.pem")], check=True, stderr=subprocess.DEVNULL
+    )

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import make_certificate
+
 DEPLOY = Path(__file__).parents[1] / "deploy"
 KEY = "Zk9-canary_A7f3a91c2XyZ"
 APP = """
@@ -138,14 +140,6 @@ class Proxy:
     def logs(self) -> str:
         names = ("access.log", "error.log", "proxy.log")
         return "".join(p.read_text() for n in names if (p := self.home / n).exists())
-
-
-def make_certificate(home: Path) -> None:
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-    command += f" -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout {home}/key.pem"
-    subprocess.run(
-        [*command.split(), "-out", str(home / "cert.pem")], check=True, stderr=subprocess.DEVNULL
-    )
 
 
 def changed(name: str, changes: dict[str, str]) -> str:

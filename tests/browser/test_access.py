@@ -189,5 +189,6 @@ def test_the_dashboard_is_accessible_and_reflows(
         assert reflows(page), path
     page.goto(f"{tryon.url}/dashboard/attempts")
     page.locator("tbody a").first.click()
+    page.wait_for_url("**/dashboard/attempts/*")
     assert faults(page) == []
     assert reflows(page)

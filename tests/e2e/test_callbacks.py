@@ -434,15 +434,13 @@ def test_it_waits_for_a_database_that_is_locked_for_a_while(trial: Trial) -> Non
         answers.append(trial.call().status_code)
 
     with locked(trial.shop):
-        began = time.monotonic()
         sender = Thread(target=send)
         sender.start()
-        sender.join(1.5)
+        sender.join(0.7)
         assert sender.is_alive(), "it was answered though nothing could be stored"
         # Meanwhile who only reads is served as ever.
         assert trial.state == "waiting"
-        assert time.monotonic() - began < 4
-    sender.join(10)
+    sender.join(30)
     assert answers == [204]
     assert trial.state == "completed"
 

@@ -172,7 +172,8 @@ def test_without_a_token_there_are_no_figures(prefixed: Shop) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-def test_figures_are_the_sum_over_all_workers(shop: Shop, vendor: Vendor) -> None:
+def test_figures_are_the_sum_over_all_workers(quiet_shop: Shop, vendor: Vendor) -> None:
+    shop = quiet_shop
     before = figures(shop)
     product_id = unique()
     answers = at_once(24, lambda _: post(shop, "/sessions", click_of(product_id)))
@@ -196,17 +197,19 @@ def click_of(product_id: str) -> str:
     return json.dumps({"product_id": product_id, "category": "footwear"})
 
 
-def test_methods_that_clients_make_up_do_not_grow_the_figures(shop: Shop) -> None:
+def test_methods_that_clients_make_up_do_not_grow_the_figures(quiet_shop: Shop) -> None:
+    shop = quiet_shop
     http().request("BREW", f"{shop.url}/healthz")
+    figures(shop)  # asking for them adds its own, the first time
     before = len(figures(shop))
     for number in range(20):
         http().request(f"BREW{number}", f"{shop.url}/healthz")
     assert len(figures(shop)) == before
 
 
-def test_open_streams_are_counted_while_they_are_open(shop: Shop) -> None:
+def test_open_streams_are_counted_while_they_are_open(quiet_shop: Shop) -> None:
+    shop = quiet_shop  # in the other, streams whose clients have gone end at their next heartbeat
     session = shop.click(unique()).json()
-    # Streams whose clients have gone are noticed at the next heartbeat: others' may be left.
     before = figures(shop)["tryon_open_streams"]
     streams = [http().get(session["events_url"], stream=True) for _ in range(6)]
     eventually(lambda: figures(shop)["tryon_open_streams"] > before)
@@ -274,7 +277,7 @@ def test_a_reload_under_load_drops_nothing_and_streams_go_on(
         with clicking(shop, product_id) as found:
             eventually(lambda: len(found) > 20)
             shop.process.send_signal(signal.SIGHUP)
-            eventually(lambda: not old & set(shop.workers()), 15)
+            eventually(lambda: not old & set(shop.workers()), 30)
             count = len(found)
             eventually(lambda: len(found) > count + 20)
         assert counted(
@@ -284,7 +287,7 @@ def test_a_reload_under_load_drops_nothing_and_streams_go_on(
         kept = {row[0] for row in rows(shop, "SELECT public_id FROM attempts")}
         assert ids <= kept
         vendor.call_back(watched)
-        watcher.join(10)
+        watcher.join(30)
         stop.set()
         assert told[0] == "waiting"
         assert told[-1] == "completed"
@@ -303,8 +306,8 @@ def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vend
         eventually(lambda: vendor.calls(slow))
         began = time.monotonic()
         shop.process.terminate()
-        shop.process.wait(10)
-        assert time.monotonic() - began < 8  # two for the vendor; it would be 15
+        shop.process.wait(30)
+        assert time.monotonic() - began < 13  # two for the vendor; it would be 15
         clicker.join()
         assert answers[0].status_code == 201
         for stream in streams:

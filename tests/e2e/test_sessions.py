@@ -443,7 +443,7 @@ def test_a_change_reaches_every_stream_of_both_workers_soon(shop: Shop, vendor: 
     began = time.monotonic()
     shop.launch(session["launch_url"])
     assert {json.loads(next(each)["data"])["state"] for each in told} == {"opened"}
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 8  # no heartbeat, and no reading time-out, brought it
     for stream in streams:
         stream.close()
 

@@ -78,10 +78,14 @@ def test_giving_up_is_final_unless_it_was_completed_after_all(shop: Shop, vendor
 def test_a_session_that_runs_out_expires_live_and_offers_a_new_one(
     shop: Shop, vendor: Vendor
 ) -> None:
-    product_id = unique("sim-expires")
-    session = shop.click(product_id).json()
-    with http().get(session["events_url"], stream=True, timeout=15) as stream:
-        assert [*states(stream)] == ["waiting", "expired"]
+    for _ in range(5):  # a machine that stands still may miss the two seconds
+        product_id = unique("sim-expires")
+        session = shop.click(product_id).json()
+        with http().get(session["events_url"], stream=True, timeout=15) as stream:
+            told = [*states(stream)]
+        if told[0] == "waiting":
+            break
+    assert told == ["waiting", "expired"]
     ended = shop.launch(session["launch_url"])
     assert ended.status_code == 410
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', ended.text))

@@ -27,25 +27,31 @@ from tests.servers import (
     unique,
 )
 
-DEADLINE_S = 1.5  # less than sim-slow takes
-STALL_S = 10.0  # what a busy machine may add
+DEADLINE_S = 1.0
 SIGNING = "whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTEyMw=="
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
-    """A shop that does not wait long for the vendor."""
+    """A shop that waits a second for the vendor."""
     folder = tmp_path_factory.mktemp("hasty")
     settings = {"TRYON_UPSTREAM_DEADLINE": f"{DEADLINE_S}"}
     with running_shop(folder, vendor, **settings) as shop:
         yield shop
 
 
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    """A shop that waits as long as is usual: for answers that come, on a busy machine late."""
+    with running_shop(tmp_path_factory.mktemp("patient"), vendor) as shop:
+        yield shop
+
+
 @pytest.fixture(autouse=True)
 def fresh(request: pytest.FixtureRequest) -> None:
     """What one test has taught the gate is forgotten before the next."""
-    if "hasty" in request.fixturenames:
-        forget(request.getfixturevalue("hasty"))
+    for name in {"hasty", "patient"}.intersection(request.fixturenames):
+        forget(request.getfixturevalue(name))
 
 
 def forget(shop: Shop) -> None:
@@ -78,6 +84,20 @@ def ready(shop: Shop) -> tuple[int, dict[str, str]]:
         ("sim-reset", 504, "upstream_timeout"),
         ("sim-drip", 504, "upstream_timeout"),
         ("sim-drip-headers", 504, "upstream_timeout"),
+    ],
+)
+def test_a_vendor_that_gives_no_answer_is_given_up_at_the_deadline(
+    hasty: Shop, scenario: str, status: int, code: str
+) -> None:
+    began = time.monotonic()
+    answer = hasty.click(unique(scenario))
+    assert time.monotonic() - began < DEADLINE_S + 5
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "status", "code"),
+    [
         ("sim-truncated", 502, "bad_upstream_reply"),
         ("sim-huge", 502, "bad_upstream_reply"),
         ("sim-gzip-bomb", 502, "bad_upstream_reply"),
@@ -90,12 +110,8 @@ def ready(shop: Shop) -> tuple[int, dict[str, str]]:
         ("sim-429-date", 503, "busy"),
     ],
 )
-def test_each_failure_has_its_code_within_the_deadline(
-    hasty: Shop, scenario: str, status: int, code: str
-) -> None:
-    began = time.monotonic()
-    answer = hasty.click(unique(scenario))
-    assert time.monotonic() - began < DEADLINE_S + STALL_S
+def test_each_failure_has_its_code(patient: Shop, scenario: str, status: int, code: str) -> None:
+    answer = patient.click(unique(scenario))
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert ("Retry-After" in answer.headers) == (status == 503)
 
@@ -108,12 +124,12 @@ def test_a_vendor_that_is_gone_is_an_upstream_error(tmp_path: Path, vendor: Vend
         assert "127.0.0.1" not in answer.json()["detail"]
 
 
-def test_large_replies_take_no_memory(hasty: Shop, vendor: Vendor) -> None:
-    hasty.click(unique("sim-huge"))
-    before = peak_memory(hasty)
+def test_large_replies_take_no_memory(patient: Shop, vendor: Vendor) -> None:
+    patient.click(unique("sim-huge"))
+    before = peak_memory(patient)
     for scenario in ("sim-huge", "sim-gzip-bomb") * 3:
-        assert hasty.click(unique(scenario)).status_code == 502
-    assert peak_memory(hasty) - before < 10_000
+        assert patient.click(unique(scenario)).status_code == 502
+    assert peak_memory(patient) - before < 10_000
 
 
 # --- Nothing else suffers -------------------------------------------------------------------------
@@ -138,7 +154,7 @@ def test_while_the_vendor_is_silent_all_else_is_served(hasty: Shop, vendor: Vend
     found = counted(at_once(80, act))
     assert found.pop(200) == 20
     assert set(found) <= {503, 504}
-    assert slowest < 2
+    assert slowest < 8  # one after the other, two workers would hang for half a minute
     assert vendor.call_back(product_id)[0]["status"] == 204
     assert hasty.state(session) == "completed"
     assert hasty.launch(session["launch_url"]).status_code == 410
@@ -165,36 +181,36 @@ def shop_click(shop: Shop, product_id: str, **more: str) -> tuple[int, str]:
 
 
 def test_an_hour_of_500_is_fewer_calls_than_clicks_and_recovers_in_seconds(
-    hasty: Shop, vendor: Vendor
+    patient: Shop, vendor: Vendor
 ) -> None:
     product_id = unique()
     with outage(vendor, "sim-500"):
-        eventually(lambda: shop_click(hasty, product_id) == (503, "unavailable"))
+        eventually(lambda: shop_click(patient, product_id) == (503, "unavailable"))
         to_open = vendor.calls(product_id)
         assert to_open <= 15
         began = time.monotonic()
-        found = spread(200, lambda _: shop_click(hasty, product_id), 8)
+        found = spread(200, lambda _: shop_click(patient, product_id), 8)
         probes = vendor.calls(product_id) - to_open
         assert set(found) <= {(503, "unavailable"), (502, "upstream_error")}
         assert probes <= time.monotonic() - began + 2
-        status, parts = ready(hasty)
+        status, parts = ready(patient)
         assert status == 503
         assert "held back" in parts["upstream"]
         assert (parts["database"], parts["token"]) == ("ok", "ok")
-    eventually(lambda: shop_click(hasty, product_id)[0] == 201, 8)
-    assert ready(hasty)[0] == 200
-    assert counted(at_once(20, lambda _: shop_click(hasty, product_id))) == {(201, ""): 20}
+    eventually(lambda: shop_click(patient, product_id)[0] == 201)
+    assert ready(patient)[0] == 200
+    assert counted(at_once(20, lambda _: shop_click(patient, product_id))) == {(201, ""): 20}
 
 
-def test_a_refused_token_is_one_call_and_is_said(hasty: Shop, vendor: Vendor) -> None:
+def test_a_refused_token_is_one_call_and_is_said(patient: Shop, vendor: Vendor) -> None:
     product_id = unique("sim-401")
-    assert shop_click(hasty, product_id) == (503, "unavailable")
-    assert set(at_once(20, lambda _: shop_click(hasty, product_id))) == {(503, "unavailable")}
+    assert shop_click(patient, product_id) == (503, "unavailable")
+    assert set(at_once(20, lambda _: shop_click(patient, product_id))) == {(503, "unavailable")}
     assert vendor.calls(product_id) == 1
-    status, parts = ready(hasty)
+    status, parts = ready(patient)
     assert (status, parts["token"]) == (503, "the vendor refuses the token")
     sql = "SELECT status, tries FROM upstream_calls WHERE detail LIKE '%token is refused%'"
-    assert (401, 1) in rows(hasty, sql)
+    assert (401, 1) in rows(patient, sql)
 
 
 # --- The outcome that is not known ----------------------------------------------------------------

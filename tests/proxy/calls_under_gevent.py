@@ -57,7 +57,7 @@ def outcome(folder: Path, api_url: str, product_id: str, deadline: float, calls:
         except UpstreamFailure as failure:
             call = failure.call
         seconds = time.monotonic() - started
-        gevent.sleep(0.1)
+        gevent.sleep(0.5)  # the vendor may close meanwhile
     found = {name: getattr(call, name) for name in ("status", "error", "tries", "detail")}
     return found | {"seconds": seconds}
 

@@ -189,10 +189,10 @@ def test_what_is_left_out_is_still_in_the_public_list() -> None:
 @pytest.mark.parametrize("part", ["Macintosh", "Silk", "Android", "cu", "Spider", "Current", "\n"])
 def test_a_hostile_user_agent_costs_no_time(part: str) -> None:
     agent = part * 100_000
-    started = time.perf_counter()
+    started = time.thread_time()
     is_bot(agent)
     device({"User-Agent": agent})
-    assert time.perf_counter() - started < 0.25  # it takes some milliseconds
+    assert time.thread_time() - started < 0.25  # it takes some milliseconds
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class Merchant:
         self.url = f"http://127.0.0.1:{self._server.server_port}/callbacks/tryon"
         threading.Thread(target=self._server.serve_forever, args=[0.01], daemon=True).start()
 
-    def wait_for(self, count: int, timeout: float = 5) -> list[bytes]:
+    def wait_for(self, count: int, timeout: float = 20) -> list[bytes]:
         with self._arrival:
             assert self._arrival.wait_for(lambda: len(self.received) >= count, timeout)
             return [body for _, body in self.received]

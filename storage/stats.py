@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
-from operator import add, itemgetter
-from typing import Any
+from operator import add, itemgetter, neg
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.batch import SELECT_ATTEMPT, Terms
@@ -33,6 +33,12 @@ ENDINGS = (
 DAILY = ("totals_day_category", "totals_day", "totals_day_product")
 MONTHLY = {day: month for month, day in MONTHS.items()}
 SUMS = ", ".join(f"sum({name})" for name in COUNTS)
+NEWEST = """
+SELECT max(day) FROM (
+    SELECT max(local_day) AS day FROM totals_day_category
+    UNION ALL SELECT max(local_day) FROM histograms
+)
+"""
 NOTHING: Row = (0,) * len(COUNTS)
 # These, behind the index of their own, are found without walking through all others.
 RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
@@ -55,6 +61,14 @@ class Scope:
     @property
     def days(self) -> list[date]:
         return [self.first + timedelta(n) for n in range((self.last - self.first).days + 1)]
+
+
+class Periods(NamedTuple):
+    """A scope's days, told by few keys of tables: months, and days to be added or taken away."""
+
+    months: list[str]
+    days: list[str]
+    without: list[str]
 
 
 @dataclass(frozen=True)
@@ -82,6 +96,7 @@ class Stats:
     def __init__(self, db: Connection, zone: ZoneInfo) -> None:
         self._db = db
         self._terms = Terms.read(db, zone)
+        self._newest: str = db.execute(NEWEST).fetchone()[0] or ""  # the last day with anything
 
     @property
     def zone(self) -> ZoneInfo:
@@ -132,7 +147,8 @@ class Stats:
     ) -> tuple[dict[str, Counts], int]:
         """Of hundreds of products a page shows twenty. One count ranks them, and only the best have
         all their counts summed, which takes half of the time."""
-        ranked = self._from_totals(scope, ("product_id",), table, f"sum({sort})")
+        sums = f"sum({sort}), sum(impressions), sum(clicks)"  # without these there is nothing
+        ranked = self._from_totals(scope, ("product_id",), table, sums)
         keys = sorted(ranked, key=lambda key: (-ranked[key][0], key))
         best = [product_id for (product_id,) in keys[:limit]]
         counted = self._from_totals(scope, ("product_id",), table, products=best)
@@ -158,19 +174,19 @@ class Stats:
         sums: str = SUMS,
         products: Sequence[str] | None = None,
     ) -> dict[Key, Row]:
-        """From a table of totals; whole months from the table of months, if there is one."""
-        months, days = list[str](), scope.days
+        """From a table of totals, with the help of its table of months if there is one."""
         by_month = MONTHLY.get(table, "")
+        periods = Periods([], [*map(str, scope.days)], [])
         if by_month and by != ("day",):
-            months, days = _whole_months(days)
-        sources = {
-            by_month: ("local_month", months),
-            table: ("local_day", [day.isoformat() for day in days]),
-        }
-        counted: list[tuple[Any, ...]] = []
-        for source, (column, periods) in sources.items():
-            if periods:
-                values = {"periods": json.dumps(periods), **scope.filters}
+            periods = self._periods(scope)
+        counted: list[tuple[Key, Row]] = []
+        for source, column, keys, negated in (
+            (by_month, "local_month", periods.months, False),
+            (table, "local_day", periods.days, False),
+            (table, "local_day", periods.without, True),
+        ):
+            if keys:
+                values = {"periods": json.dumps(keys), **scope.filters}
                 some = ""
                 if products is not None:
                     values["products"] = json.dumps(products)
@@ -180,8 +196,23 @@ class Stats:
                     f"WHERE {column} IN (SELECT value FROM json_each(:periods)) "
                     f"{some} {_and(scope.filters)} {_group(by)}"
                 )
-                counted += self._db.execute(sql, values)
-        return _summed(_keyed(counted, len(by)))
+                for key, counts in _keyed(self._db.execute(sql, values), len(by)):
+                    counted.append((key, tuple(map(neg, counts)) if negated else counts))
+        # What was counted only on days that were taken away leaves nothing.
+        return {key: counts for key, counts in _summed(counted).items() if any(counts)}
+
+    def _periods(self, scope: Scope) -> Periods:
+        """Each month by its days or as a whole, whichever reads less."""
+        periods = Periods([], [], [])
+        for month, group in groupby(map(str, scope.days), lambda day: day[:7]):
+            days = [*group]
+            rest = [day for day in _days_of(month) if day not in days and day <= self._newest]
+            if len(rest) < len(days):
+                periods.months.append(month)
+                periods.without.extend(rest)
+            else:
+                periods.days.extend(days)
+        return periods
 
     def _from_attempts(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
         """Where no total answers: slower the more there is. No impression has a channel."""
@@ -215,12 +246,10 @@ class Stats:
 
         Of the filters only the channel's is known here.
         """
-        months, days = _whole_months(scope.days)
-        values = {
-            "months": json.dumps(months),
-            "days": json.dumps([day.isoformat() for day in days]),
-            "channel": scope.filters.get("channel"),
+        values: dict[str, str | None] = {
+            name: json.dumps(keys) for name, keys in self._periods(scope)._asdict().items()
         }
+        values["channel"] = scope.filters.get("channel")
         found: dict[str, list[tuple[int, int]]] = {}
         for metric, bucket, n in self._db.execute(query("histograms"), values):
             found.setdefault(metric, []).append((bucket, n))
@@ -346,13 +375,6 @@ def _named(rows: Cursor) -> Iterator[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def _whole_months(days: list[date]) -> tuple[list[str], list[date]]:
-    """The months that these consecutive days cover from end to end, and the days of no such."""
-    rest, months = list[date](), list[str]()
-    for month, group in groupby(days, lambda day: day.isoformat()[:7]):
-        its_days = list(group)
-        if len(its_days) == monthrange(its_days[0].year, its_days[0].month)[1]:
-            months.append(month)
-        else:
-            rest += its_days
-    return months, rest
+def _days_of(month: str) -> list[str]:
+    year, number = map(int, month.split("-"))
+    return [f"{month}-{day:02}" for day in range(1, monthrange(year, number)[1] + 1)]

@@ -158,20 +158,54 @@ def test_the_smallest_table_that_can_answer_does(
     assert answering_table(scope, *filter(None, (by,))) == table
 
 
-def test_whole_months_of_products_come_from_the_months(store: SQLiteStore) -> None:
+def test_any_range_is_the_sum_of_its_days(store: SQLiteStore) -> None:
+    chance = random.Random(5)
+    days = [date(2026, 1, 20) + timedelta(n) for n in range(90)]
+    for number in range(200):
+        at_ms = histories.moment(f"{chance.choice(days)}T12:00", "Europe/Berlin")
+        a = attempt_id(at_ms, number)
+        events = [click(a, product_id=f"p{number % 40}"), created(a, at_ms)]
+        if number % 2:
+            events.append(launch(a, at_ms + 1000 * number, "qr"))
+        store.commit([Entry(tuple(events))])
+    for _ in range(100):
+        first, last = sorted(chance.sample(days, 2))
+        scope, between = Scope(first, last), f"local_day BETWEEN '{first}' AND '{last}'"
+        with store.snapshot() as db:
+            stats = Stats(db, BERLIN)
+            for table, by in (("totals_day_product", "product_id"), ("totals_day", "channel")):
+                sql = (
+                    f"SELECT {by}, sum(clicks), sum(opened) FROM {table} WHERE {between} GROUP BY 1"
+                )
+                found, _ = stats.by(scope, by)
+                assert {(key, n["clicks"], n["opened"]) for key, n in found.items()} == {
+                    *db.execute(sql)
+                }
+            sql = f"SELECT bucket, sum(n) FROM histograms WHERE {between} GROUP BY 1 ORDER BY 1"
+            assert stats.histograms(scope).get("launch", []) == [*db.execute(sql)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "clicks"),
+    [
+        ("2026-01-31", "2026-03-01", 1 + 70 + 1000),
+        ("2026-02-01", "2026-02-27", 70 - 1),  # cheaper than twenty-seven days
+        ("2026-02-20", "2026-02-28", 1),
+        ("2026-03-01", "2026-03-02", 1000),  # nothing was counted later
+    ],
+)
+def test_months_stand_for_most_of_their_days(
+    store: SQLiteStore, first: str, last: str, clicks: int
+) -> None:
     for day in ("2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01"):
         at_ms = histories.moment(f"{day}T12:00", "Europe/Berlin")
         a = attempt_id(at_ms, at_ms % 1000)
         store.commit([Entry((click(a, product_id="p"), created(a, at_ms)))])
     with store.snapshot() as db:
-        stats = Stats(db, BERLIN)
-        scope = Scope(date(2026, 1, 31), date(2026, 3, 1))
-        assert stats.by(scope, "product_id")[0]["p"]["clicks"] == 4
-        db.execute("UPDATE totals_month_product SET clicks = 70 WHERE local_month = '2026-02'")
-        assert stats.by(scope, "product_id")[0]["p"]["clicks"] == 72
-        # A month that is not whole is counted by its days.
-        part = Scope(date(2026, 2, 1), date(2026, 2, 27))
-        assert stats.by(part, "product_id")[0]["p"]["clicks"] == 1
+        scope = Scope(date.fromisoformat(first), date.fromisoformat(last))
+        marked = "UPDATE totals_month_product SET clicks = ? WHERE local_month = ?"
+        db.executemany(marked, [(70, "2026-02"), (1000, "2026-03")])
+        assert Stats(db, BERLIN).by(scope, "product_id")[0]["p"]["clicks"] == clicks
 
 
 def test_days_without_anything_are_listed_with_zeros(store: SQLiteStore) -> None:

@@ -94,9 +94,9 @@ def gzip_bomb(_document: Document) -> Response:
 
 @cache
 def _bomb() -> bytes:
-    """In members of a megabyte, which is quick, as a file of gzip may be made of several."""
-    middle = gzip.compress(b"x" * 1_000_000)
-    return gzip.compress(b'{"id": "') + middle * (HUGE // 1_000_000) + gzip.compress(b'"}')
+    """Made of many equal members, as gzip allows: to compress it all would hold others up."""
+    member = gzip.compress(b"x" * CHUNK)
+    return gzip.compress(b'{"id": "') + member * (HUGE // CHUNK) + gzip.compress(b'"}')
 
 
 def _drops() -> Iterator[bytes]:

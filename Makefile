@@ -12,7 +12,7 @@ export HOST PORT
 .PHONY: run test lint proofs bench crash-test lock clean
 
 run: $(VENV)/run
-	@exec $(VENV)/bin/tryon demo
+	@exec $(VENV)/bin/tryon demo $(ARGS)
 
 test: $(VENV)/test
 	$(RUN) -m pytest -m "not slow" $(ARGS)
@@ -35,7 +35,7 @@ $(VENV)/run: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --require-hashes -r requirements.lock
-	$(INSTALL) --no-deps --no-build-isolation -e .
+	PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/test: $(VENV)/run tests/requirements.lock

@@ -19,15 +19,19 @@ def _split(value: Any) -> Any:
     return value.split() if isinstance(value, str) else value
 
 
+Address = Annotated[
+    Annotated[str, Field(pattern=URL)] | None, BeforeValidator(lambda value: value or None)
+]
+
+
 class Product(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     product_id: str = Field(pattern=PRODUCT_ID)
     category: str = Field(pattern=CATEGORY)
     title: str = Field(default="", max_length=200)
-    image_url: Annotated[str | None, BeforeValidator(lambda value: value or None)] = Field(
-        default=None, pattern=URL
-    )
+    image_url: Address = None
+    page_url: Address = None
     asset_urls: Annotated[
         tuple[Annotated[str, Field(pattern=URL)], ...], BeforeValidator(_split)
     ] = ()

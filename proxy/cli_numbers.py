@@ -121,7 +121,7 @@ def stats(
         return
     console.print(f"{found['from']} to {found['to']} ({found['timezone']})\n")
     console.print(_funnel(found["totals"], found["previous"]))
-    ends = ", ".join(
+    ends = "; ".join(
         f"{label(name).lower()} {found['totals'][name]:,}" for name in (*ENDINGS, "open")
     )
     console.print(f"Others: {ends}.\n")
@@ -136,7 +136,7 @@ def _funnel(totals: dict[str, int], previous: dict[str, int]) -> Table:
     for before, name in zip((None, *FUNNEL), FUNNEL, strict=False):
         bar = "█" * round(totals[name] / widest * BAR)
         of = totals[before] if before else 0
-        share = f"{totals[name] / of:.0%}" if of else ""
+        share = f"{totals[name] / of:.0%} of the step before" if of else ""
         table.add_row(
             label(name),
             Text(bar, style="blue"),
@@ -199,8 +199,11 @@ def export(
         _write(exports.EXPORTS[name](store, asks_for), sys.stdout, lambda _: None)
         return
     total = None if name == "daily" else exports.size(store, f"export_{name}", asks_for.scope)
-    with output.open("w", newline="") as file, progress(total, name) as advance:
-        _write(exports.EXPORTS[name](store, asks_for), file, advance)
+    try:
+        with output.open("w", newline="") as file, progress(total, name) as advance:
+            _write(exports.EXPORTS[name](store, asks_for), file, advance)
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
 
 
 def _write(parts: Iterator[str], file: TextIO, advance: Callable[[int], None]) -> None:
@@ -339,7 +342,13 @@ def erase(_: Settings, store: SQLiteStore, reference: str) -> None:
 
 
 @click.command("demo-data")
-@click.option("--days", default=90, show_default=True, help="How many days back it goes.")
+@click.option(
+    "--days",
+    type=click.IntRange(1),
+    default=90,
+    show_default=True,
+    help="How many days back it goes.",
+)
 @click.option("--force", is_flag=True, help="Even where there are events already.")
 @with_store
 def demo_history(_: Settings, store: SQLiteStore, days: int, force: bool) -> None:

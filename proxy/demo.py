@@ -23,13 +23,15 @@ START_S = 60.0
 
 
 @click.command()
-def demo() -> None:
+@click.option("--history", is_flag=True, help="Begin with ninety days of made-up history.")
+def demo(history: bool) -> None:
     """Run the vendor simulator and the app with a demo shop.
 
     HOST (127.0.0.1) and PORT (8000; the simulator takes the next one) say where; with
     HOST=0.0.0.0 a phone on the same network can follow the QR.
     """
-    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+    host = os.environ.get("HOST", "127.0.0.1")
+    port = _port(host)
     reachable = _network_address() if host == "0.0.0.0" else host  # noqa: S104 - asked for
     shop, vendor = f"http://{reachable}:{port}", f"http://{reachable}:{port + 1}"
     environ = os.environ | _settings(shop, vendor, host, port)
@@ -37,6 +39,8 @@ def demo() -> None:
         vendor: ["simulate", "--host", host, "--port", str(port + 1), "--url", vendor],
         f"{shop}/healthz": ["serve"],
     }
+    if history and not (STATE / "demo.db").exists():
+        _start(["demo-data"], environ).wait()
     processes: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
@@ -50,6 +54,22 @@ def demo() -> None:
         raise click.ClickException(f"a server has stopped; {STATE / 'log'} says why")
     finally:
         _stop(processes)
+
+
+def _port(host: str) -> int:
+    """PORT, where it and the next one are free: another server's answer would be taken for ours."""
+    text = os.environ.get("PORT", "8000")
+    if not text.isdecimal() or not 0 < int(text) < 65_535:
+        raise click.ClickException(f"PORT is {text!r}, which is no number of a port")
+    for port in (int(text), int(text) + 1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                other = "PORT=8010 make run takes 8010 and 8011"
+                raise click.ClickException(f"port {port}: {error.strerror}; {other}") from None
+    return int(text)
 
 
 def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:

@@ -45,7 +45,8 @@ def answer(problem: Problem) -> Response:
     """The response for a failure, in the form that the client reads."""
     g.code = problem.code
     if _reads_html():
-        page = render_template("error.html", problem=problem, request_id=g.get("request_id"))
+        name = "dashboard/error.html" if request.blueprint == "dashboard" else "error.html"
+        page = render_template(name, problem=problem, request_id=g.get("request_id"))
         response = make_response(page)
     else:
         response = jsonify(problem.body())

@@ -153,9 +153,9 @@ class Settings:
     )
     catalog: Path | None = setting(
         values.file,
-        "A CSV or JSON file of products (product_id, category, title, image_url, asset_urls). "
-        "When set, only these can be tried on, and what is known of them comes from it, not from "
-        "the browser.",
+        "A CSV or JSON file of products (product_id, category, title, image_url, page_url, "
+        "asset_urls). When set, only these can be tried on, and what is known of them comes from "
+        "it, not from the browser.",
         default_note="any product",
     )
     launch_hosts: frozenset[str] = setting(

@@ -14,7 +14,7 @@ const ENGLISH = {
   creating: '…',
   close: 'Close',
   again: 'Try again',
-  net: 'No connection. Please try again.',
+  net: 'No connection. Try again.',
 };
 
 const agent = navigator.userAgent;
@@ -36,7 +36,7 @@ const OUTLINE = `
 1 p error error
 1 slot completed completed
 1 div way creating waiting soon offline expired
-2 ol steps
+2 ol steps creating waiting soon offline
 3 li step1
 3 li step2
 3 li step3
@@ -65,7 +65,7 @@ button,a{justify-self:start;box-sizing:border-box;min-height:44px;padding:12px 1
 button:disabled{opacity:.5}
 :focus-visible{outline:3px solid var(--try-on-focus,currentColor);outline-offset:2px}
 button[part=button],[part=refresh],[part=shop]{padding:var(--try-on-padding,12px 16px);border:var(--try-on-border,1px solid transparent);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas)}
-[part=spinner]{position:absolute;inset:0;width:16px;height:16px;margin:auto;border:3px dotted #fff;border-radius:50%;mix-blend-mode:difference;animation:turn 2s linear infinite}
+[part=spinner]{position:absolute;inset:0 4px 0 auto;width:16px;height:16px;margin:auto;border:3px dotted #fff;border-radius:50%;mix-blend-mode:difference;animation:turn 2s linear infinite}
 dialog{box-sizing:border-box;width:600px;margin-top:9vh;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
@@ -79,6 +79,7 @@ li:empty{visibility:hidden}
 [part=qr]{margin:auto}
 svg{width:224px;height:224px;border-radius:12px;background:#fff;forced-color-adjust:none}
 :host(:not([state=waiting])) svg{opacity:.15}
+:host([state=creating]) svg{background:gray}
 p{margin:0}
 [part=status]{font-weight:600}
 :host([state=completed]) [part=status]{font-size:24px;animation:pop .5s}

@@ -68,7 +68,10 @@ def purge(store: SQLiteStore, before_day: str, progress: Progress = quiet) -> in
 
     :raises ValueError: it is no day, or one to come, whose clicks would be refused as too old.
     """
-    before_day = date.fromisoformat(before_day).isoformat()
+    try:
+        before_day = date.fromisoformat(before_day).isoformat()
+    except ValueError:
+        raise ValueError("must be a day that exists, as YYYY-MM-DD") from None
     with store.transaction() as db:
         terms = Terms.read(db, store.zone)
         if before_day > local_day(now_ms(), terms.zone):

@@ -47,7 +47,7 @@ DEFINITIONS = (
     _sum(
         "impressions",
         "Impressions",
-        "How often a button was seen, where its `impressions` attribute asks for it.",
+        "How often a button was seen, where its page asks for that.",
     ),
     _sum(
         "clicks",

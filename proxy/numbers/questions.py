@@ -53,14 +53,9 @@ class Question:
 
     @property
     def before(self) -> Scope:
-        """As many days directly before."""
-        days = timedelta(len(self.scope.days))
-        return replace(self.scope, first=self.scope.first - days, last=self.scope.last - days)
-
-    @property
-    def same_weekdays(self) -> bool:
-        """Whether the period before has the same days of the week."""
-        return len(self.scope.days) % 7 == 0
+        """As many days, on the same weekdays: some whole weeks earlier."""
+        weeks = timedelta(weeks=-(-len(self.scope.days) // 7))
+        return replace(self.scope, first=self.scope.first - weeks, last=self.scope.last - weeks)
 
     def parameters(self, **changes: str | None) -> dict[str, str]:
         """What an address needs to ask this again, with some of it changed; None leaves out."""

@@ -10,8 +10,8 @@ from storage.stats import Stats
 
 LATEST = 20
 LONGEST_BODY = 4_000  # characters of a receipt's body on a page
-# With these one could act as the shopper.
-CAPABILITIES = frozenset({"public_id", "launch_key", "launch_url", "qr_code_url"})
+# With these one could act as the shopper; the last is told as a moment.
+NOT_TOLD = frozenset({"public_id", "launch_key", "launch_url", "qr_code_url", "expires_ms"})
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def timeline(stats: Stats, attempt_id: str) -> Timeline | None:
 
 def _event(row: dict[str, Any]) -> Moment:
     props = json.loads(row["props"])
-    facts = tuple((name, _text(value)) for name, value in props.items() if name not in CAPABILITIES)
+    facts = tuple((name, _text(value)) for name, value in props.items() if name not in NOT_TOLD)
     return Moment(row["received_ms"], "event", row["name"], row["source"], facts)
 
 
@@ -78,7 +78,7 @@ def _call(row: dict[str, Any]) -> Moment:
     facts = [
         ("operation", row["operation"]),
         ("status", _text(row["status"])),
-        ("took", f"{row['duration_ms']} ms"),
+        ("took", duration(row["duration_ms"])),
         ("tries", str(row["tries"])),
         ("detail", row["detail"]),
     ]
@@ -90,3 +90,17 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def duration(ms: float | None) -> str:
+    """A duration as a person says it."""
+    if ms is None:
+        return "—"
+    if ms < 1_000:
+        return f"{ms:.0f} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes = ms / 60_000
+    if minutes < 60:
+        return f"{minutes:.1f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 2_880 else f"{minutes / 1440:.0f} days"

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from proxy.access import Access, form
 from proxy.apart import run_apart
-from proxy.contract import OUTCOMES
+from proxy.contract import OUTCOMES, normal_word
 from proxy.errors import Problem
 from proxy.numbers import asked, charts, timeline
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
@@ -160,8 +160,10 @@ class Pages:
         return render_template("dashboard/attempt.html", view=view)
 
     def words(self) -> str:
-        unknown = self._read(lambda stats: stats.rows("unknown_words"))
         mapping = self._services.words.mapped()
+        unknown = self._read(lambda stats: stats.rows("unknown_words"))
+        # One that was mapped just now is still in the try-ons, until they have been read again.
+        unknown = [each for each in unknown if normal_word(each["word"]) not in mapping]
         return render_template(
             "dashboard/words.html",
             unknown=unknown,
@@ -204,6 +206,12 @@ VERDICTS = {
     "unsigned": "signature missing or wrong",
 }
 
+BREAKER = {
+    "closed": "Calls to it go through.",
+    "open": "Calls to it are held back, since many failed in a row.",
+    "half-open": "Calls to it are tried again one by one, since many failed in a row.",
+}
+
 
 def _words_of_pages(services: Services, access: Access) -> dict[str, Any]:
     """What the templates write with: numbers, moments and addresses."""
@@ -222,23 +230,11 @@ def _words_of_pages(services: Services, access: Access) -> dict[str, Any]:
         "charts": charts,
         "define": BY_KEY,
         "verdicts": VERDICTS,
+        "breaker": BREAKER,
         "moment": moment,
         "now_ms": now_ms(),
         "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",
         "number": lambda value: "—" if value is None else f"{value:,}",
-        "duration": duration,
+        "duration": timeline.duration,
+        "some": lambda n, what: f"{n:,} {what}" if n == 1 else f"{n:,} {what}s",
     }
-
-
-def duration(ms: float | None) -> str:
-    """A duration as a person says it."""
-    if ms is None:
-        return "—"
-    if ms < 1_000:
-        return f"{ms:.0f} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    minutes = ms / 60_000
-    if minutes < 60:
-        return f"{minutes:.1f} min"
-    return f"{minutes / 60:.1f} h" if minutes < 2_880 else f"{minutes / 1440:.0f} days"

@@ -34,12 +34,17 @@ def install(app: Flask, services: Services) -> None:
     A route that knows the session's own language passes its own `t`, which wins.
     """
     settings = services.settings
+    shops = settings.allowed_origins - ({settings.public_origin} if not settings.demo else set())
     app.jinja_env.globals.update(
         asset=services.static.url,
         integrity=services.static.integrity,
         apology=i18n.apology,
         url=lambda path: f"{settings.public_url}{path}",
-        merchant={"name": settings.merchant_name, "logo_url": settings.logo_url},
+        merchant={
+            "name": settings.merchant_name,
+            "logo_url": settings.logo_url,
+            "url": next(iter(shops)) if len(shops) == 1 else None,
+        },
     )
 
     @app.context_processor

@@ -28,7 +28,6 @@ def blueprint(services: Services) -> Blueprint:
         return render_template(
             "handoff.html",
             session=session | _product(services, attempt),
-            back_url=None,
             is_phone=devices.device(request.headers) != "desktop",
             t=_language(services, attempt),
         )
@@ -113,7 +112,11 @@ def _preview(services: Services, attempt: Attempt) -> Response:
 
 def _product(services: Services, attempt: Attempt) -> dict[str, Any]:
     product = services.catalog.get(attempt.product_id)
-    return {"title": attempt.title, "image_url": product.image_url if product else None}
+    return {
+        "title": attempt.title,
+        "image_url": product.image_url if product else None,
+        "page_url": product.page_url if product else None,
+    }
 
 
 def _language(services: Services, attempt: Attempt) -> i18n.Translator:

@@ -58,6 +58,7 @@ def blueprint(services: Services) -> Blueprint:
         origins.demand_own()
         _refuse_coding()
         fields = dict(parse_qsl(web.read_body(LARGEST_BODY).decode(errors="replace")))
+        g.wish = fields  # for a page that offers to try again
         attempt, _ = services.sessions.obtain(_click(services, fields))
         return make_response(redirect(links.handoff(attempt), 303))
 

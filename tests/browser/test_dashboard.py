@@ -49,3 +49,16 @@ def test_a_chart_tells_its_days_by_the_arrow_keys(page: Page) -> None:
     expect(values(page)).not_to_have_text(last)
     chart.press("ArrowRight")
     expect(values(page)).to_have_text(last)
+
+
+@pytest.mark.parametrize("width", [768, 1024, 1440])
+def test_funnel_and_vendor_are_read_without_scrolling(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    for name in ("funnel", "vendor"):
+        for box in page.locator(f"[aria-labelledby={name}] .scroll").all():
+            assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), name
+
+
+def test_each_chart_says_what_its_lines_are(page: Page) -> None:
+    legend = page.locator("[aria-labelledby=completions] .chart-key")
+    expect(legend).to_contain_text("The period before")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -125,6 +126,33 @@ def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:
         process.stdout.close()
     eventually(lambda: not _answers(f"http://127.0.0.1:{port}/healthz"))
     eventually(lambda: not _answers(f"http://127.0.0.1:{port + 1}/"))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_demo_does_not_take_another_server_for_its_own(which: int) -> None:
+    port = free_port(and_the_next=True)
+    with socket.create_server(("127.0.0.1", port + which)):
+        told = _demo(PORT=str(port))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert f"port {port + which}: Address already in use" in told.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65535", "-1"])
+def test_the_demo_refuses_what_is_no_port(port: str) -> None:
+    told = _demo(PORT=port)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert f"PORT is '{port}'" in told.stderr
+
+
+def _demo(**environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from app import cli; cli()", "demo"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1"} | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def _answers(address: str) -> bool:

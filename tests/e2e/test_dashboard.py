@@ -131,11 +131,15 @@ def test_it_counts_a_small_history_as_a_person_does(known: Shop) -> None:
     second = only(
         clicks=1, created=1, opened=1, completed=1, launch_ms_sum=10_000, complete_ms_sum=30_000
     )
-    before = second | {"impressions": 1}
+    day_before = second | {"impressions": 1}
     assert found["by"] == [{"key": "2026-11-01"} | first, {"key": "2026-11-02"} | second]
     assert found["totals"] == {name: first[name] + second[name] for name in first}
-    assert (found["previous_from"], found["previous_to"]) == ("2026-10-30", "2026-10-31")
-    assert found["previous"] == before
+    assert (found["previous_from"], found["previous_to"]) == ("2026-10-25", "2026-10-26")
+    a_week_on = stats(known, **{"from": "2026-11-02", "to": "2026-11-09"})
+    assert (a_week_on["previous_from"], a_week_on["previous_to"]) == ("2026-10-19", "2026-10-26")
+    assert stats(known, **{"from": "2026-11-07", "to": "2026-11-08"})["previous"] == {
+        name: day_before[name] + first[name] for name in first
+    }
     assert (found["from"], found["to"], found["timezone"]) == ("2026-11-01", "2026-11-02", ZONE)
     times = {each["metric"]: each for each in found["times"]}
     assert times["launch"]["n"] == 4
@@ -324,6 +328,15 @@ def test_every_page_is_there(known: Shop, path: str) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_a_bad_question_is_answered_within_the_dashboard(known: Shop) -> None:
+    page = log_in_once(known).get(
+        f"{known.url}/dashboard/?from=2026-11-20&to=2026-11-01", headers={"Accept": "text/html"}
+    )
+    assert page.status_code == 400
+    assert "2026-11-20 is after 2026-11-01, the last day" in page.text
+    assert f'href="{known.url}/dashboard/words"' in page.text
+
+
 BROWSERS: dict[str, requests.Session] = {}
 
 
@@ -405,6 +418,9 @@ def test_a_word_that_is_mapped_moves_its_attempts(
     fields = {"token": token(page), "word": word, "outcome": "completed"}
     answer = merchant.post(f"{shop.url}/dashboard/words", data=fields)
     assert answer.status_code == 200
+    unknown, _, mapped = answer.text.partition("Mapped here")
+    assert word not in unknown.partition("Words that no mapping knows")[2]
+    assert re.sub(r"\W", "_", word.lower()) in mapped
     moved = {"other": 0, "completed": 1}
     eventually(
         lambda: moved.items() <= stats(shop, product_id=product_id)["totals"].items(), seconds=20

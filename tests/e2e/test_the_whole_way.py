@@ -1,5 +1,6 @@
 """The walk of one shopper, over real HTTP: click, session, handoff, launch, callback, state."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -62,6 +63,20 @@ def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
     assert answer.status_code == 303
     assert "/handoff/" in answer.headers["Location"]
     assert shop.http.get(answer.headers["Location"]).status_code == 200
+
+
+def test_without_scripts_a_failure_offers_to_try_again(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique("sim-500")
+    wish = {"product_id": product_id, "category": "footwear", "title": "A Boot & More"}
+    headers = {"Origin": shop.origin, "Accept": "text/html"}
+    page = shop.http.post(f"{shop.url}/sessions", data=wish, headers=headers)
+    assert page.status_code == 502
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    fields["title"] = html.unescape(fields["title"])
+    assert wish.items() <= fields.items()
+    calls = vendor.calls(product_id)
+    shop.http.post(f"{shop.url}/sessions", data=fields, headers=headers)
+    assert vendor.calls(product_id) > calls
 
 
 def test_giving_up_is_final_unless_it_was_completed_after_all(shop: Shop, vendor: Vendor) -> None:

@@ -139,9 +139,10 @@ def test_ten_thousand_spoofed_clicks_cost_no_more_than_the_limits_say(
 # --- The catalogue --------------------------------------------------------------------------------
 
 CSV = (
-    "product_id,category,title,image_url,asset_urls\n"
-    "{known},eyewear,Round Frame,https://shop.example/1.jpg,https://shop.example/1.glb\n"
-    "watch-1,watches,A Watch,,\n"
+    "product_id,category,title,image_url,page_url,asset_urls\n"
+    "{known},eyewear,Round Frame,https://shop.example/1.jpg,https://shop.example/round,"
+    "https://shop.example/1.glb\n"
+    "watch-1,watches,A Watch,,,\n"
 )
 
 
@@ -167,6 +168,8 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
         assert (session["category"], session["title"]) == ("eyewear", "Round Frame")
         assert session["image_url"] == "https://shop.example/1.jpg"
         assert vendor.sessions(known)[0]["category"] == "eyewear"
+        page = http().get(session["handoff_url"]).text
+        assert '<a href="https://shop.example/round">Back to the product</a>' in page
         assert http().get(f"{shop.url}/t/{known}").status_code == 200
         body = json.dumps({"product_id": known})
         assert post(shop, "/sessions", body).status_code == 201

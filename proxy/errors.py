@@ -5,87 +5,51 @@ log field and the metric label.
 """
 
 import sys
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 
 class Kind(NamedTuple):
-    status: HTTPStatus
+    status: int
     title: str
     detail: str
     retryable: bool = False
 
 
 PROBLEMS: dict[str, Kind] = {
-    "bad_request": Kind(HTTPStatus.BAD_REQUEST, "Bad request", "The request could not be read."),
+    "bad_request": Kind(400, "Bad request", "The request could not be read."),
     "unsupported_category": Kind(
-        HTTPStatus.BAD_REQUEST, "Unsupported category", "This category cannot be tried on here."
+        400, "Unsupported category", "This category cannot be tried on here."
     ),
-    "unknown_product": Kind(
-        HTTPStatus.BAD_REQUEST, "Unknown product", "This product is not in the catalogue."
-    ),
-    "unauthorized": Kind(HTTPStatus.UNAUTHORIZED, "Unauthorized", "A login is needed."),
-    "signature_invalid": Kind(
-        HTTPStatus.UNAUTHORIZED, "Invalid signature", "The signature is missing or wrong."
-    ),
-    "origin_not_allowed": Kind(
-        HTTPStatus.FORBIDDEN, "Origin not allowed", "This site may not start a try-on here."
-    ),
-    "forbidden": Kind(
-        HTTPStatus.FORBIDDEN, "Forbidden", "The form is out of date. Reload the page and try again."
-    ),
+    "unknown_product": Kind(400, "Unknown product", "This product is not in the catalogue."),
+    "unauthorized": Kind(401, "Unauthorized", "A login is needed."),
+    "signature_invalid": Kind(401, "Invalid signature", "The signature is missing or wrong."),
+    "origin_not_allowed": Kind(403, "Origin not allowed", "This site may not start a try-on here."),
+    "forbidden": Kind(403, "Forbidden", "The form is out of date. Reload the page and try again."),
     "prefetch_refused": Kind(
-        HTTPStatus.FORBIDDEN, "Prefetch refused", "This link does something; it is not prefetched."
+        403, "Prefetch refused", "This link does something; it is not prefetched."
     ),
-    "not_found": Kind(HTTPStatus.NOT_FOUND, "Not found", "There is nothing here."),
-    "method_not_allowed": Kind(
-        HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed", "This address does not take that."
-    ),
-    "request_timeout": Kind(
-        HTTPStatus.REQUEST_TIMEOUT, "Request timeout", "The body came too slowly.", True
-    ),
-    "gone": Kind(HTTPStatus.GONE, "Gone", "This try-on has ended."),
-    "payload_too_large": Kind(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Payload too large", "The body is too large."
-    ),
+    "not_found": Kind(404, "Not found", "There is nothing here."),
+    "method_not_allowed": Kind(405, "Method not allowed", "This address does not take that."),
+    "request_timeout": Kind(408, "Request timeout", "The body came too slowly.", True),
+    "gone": Kind(410, "Gone", "This try-on has ended."),
+    "payload_too_large": Kind(413, "Payload too large", "The body is too large."),
     "unsupported_media_type": Kind(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "Unsupported media type",
-        "Send application/json, without a content encoding.",
+        415, "Unsupported media type", "Send application/json, without a content encoding."
     ),
-    "not_available": Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "Not available", "This product cannot be tried on now."
-    ),
-    "rate_limited": Kind(
-        HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", "Too many tries. Wait a little.", True
-    ),
-    "budget_exhausted": Kind(
-        HTTPStatus.TOO_MANY_REQUESTS, "Budget exhausted", "No more try-ons for now."
-    ),
-    "internal": Kind(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", "Something went wrong here.", True
-    ),
-    "upstream_error": Kind(
-        HTTPStatus.BAD_GATEWAY, "Upstream error", "The try-on service failed.", True
-    ),
+    "not_available": Kind(422, "Not available", "This product cannot be tried on now."),
+    "rate_limited": Kind(429, "Too many requests", "Too many tries. Wait a little.", True),
+    "budget_exhausted": Kind(429, "Budget exhausted", "No more try-ons for now."),
+    "internal": Kind(500, "Internal error", "Something went wrong here.", True),
+    "upstream_error": Kind(502, "Upstream error", "The try-on service failed.", True),
     "bad_upstream_reply": Kind(
-        HTTPStatus.BAD_GATEWAY, "Bad upstream reply", "The try-on service gave a wrong answer."
+        502, "Bad upstream reply", "The try-on service gave a wrong answer."
     ),
-    "unavailable": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "Try-on is not available now.", True
-    ),
-    "busy": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "The try-on service is busy. Wait a little.", True
-    ),
+    "unavailable": Kind(503, "Unavailable", "Try-on is not available now.", True),
+    "busy": Kind(503, "Busy", "The try-on service is busy. Wait a little.", True),
     "storage_unavailable": Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "Storage unavailable",
-        "Nothing can be stored now. Send it again later.",
-        True,
+        503, "Storage unavailable", "Nothing can be stored now. Send it again later.", True
     ),
-    "upstream_timeout": Kind(
-        HTTPStatus.GATEWAY_TIMEOUT, "Upstream timeout", "The try-on service did not answer.", True
-    ),
+    "upstream_timeout": Kind(504, "Upstream timeout", "The try-on service did not answer.", True),
 }
 
 
@@ -98,7 +62,7 @@ class Problem(Exception):
         kind = PROBLEMS[code]
         super().__init__(code)
         self.code = code
-        self.status = int(kind.status)
+        self.status = kind.status
         self.title = kind.title
         self.detail = detail or kind.detail
         self.retryable = kind.retryable
@@ -123,7 +87,7 @@ class Problem(Exception):
 def table() -> str:
     """The codes as docs/http.md shows them."""
     rows = [
-        f"| `{code}` | {kind.status.value} | {kind.detail} | {'yes' if kind.retryable else ''} |\n"
+        f"| `{code}` | {kind.status} | {kind.detail} | {'yes' if kind.retryable else ''} |\n"
         for code, kind in PROBLEMS.items()
     ]
     return "".join(["| code | status | meaning | retryable |\n|---|---|---|---|\n", *rows])

@@ -29,7 +29,7 @@ def install(app: Flask) -> None:
     def of_werkzeug(error: HTTPException) -> Response:
         if error.response is not None:
             return make_response(error.response)
-        response = answer(Problem(BY_STATUS.get(error.code or 500, "bad_request")))  # type: ignore[call-overload]
+        response = answer(Problem(BY_STATUS.get(error.code or 500, "bad_request")))
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value

@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cache
-from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
@@ -121,12 +120,12 @@ def _responses(operation: Operation) -> Members:
     codes: defaultdict[int, list[str]] = defaultdict(list)
     for code in (*operation.problems.split(), "internal"):
         codes[PROBLEMS[code].status].append(code)
-    found = {str(int(status)): _failure(names) for status, names in codes.items()}
+    found = {str(status): _failure(names) for status, names in codes.items()}
     for status, (meaning, schemas) in operation.answers.items():
         found[str(status)] = {"description": meaning}
         if schemas:
             found[str(status)]["content"] = _content(schemas)
-        if status in (HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
+        if status in (302, 303):
             found[str(status)]["headers"] = {"Location": {"required": True, "schema": STRING}}
     return dict(sorted(found.items()))
 

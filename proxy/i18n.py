@@ -1,11 +1,13 @@
 """The words that shoppers read, in their language: one JSON catalogue each in `locales/`."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 FALLBACK = "en"
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
@@ -64,19 +66,9 @@ def match(tag: str) -> str | None:
 
 
 def accepted(header: str) -> list[str]:
-    """The tags of an Accept-Language header, most wanted first, at most 20 of them."""
-    weighed: list[tuple[float, int, str]] = []
-    for item in header[:1000].split(",")[:20]:
-        tag, _, quality = item.partition(";q=")
-        if not re.fullmatch(r"[A-Za-z0-9-]{1,35}", tag.strip()):
-            continue
-        try:
-            weight = float(quality) if quality else 1.0
-        except ValueError:
-            continue
-        if weight > 0:
-            weighed.append((-weight, len(weighed), tag.strip()))
-    return [tag for _, _, tag in sorted(weighed)]
+    """The tags of an Accept-Language header, most wanted first; of a long one, its beginning."""
+    found = parse_accept_header(header[:1_000], LanguageAccept)
+    return [tag for tag, quality in found if quality > 0]
 
 
 def negotiate(

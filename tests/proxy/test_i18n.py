@@ -69,6 +69,7 @@ def test_the_explicit_wish_comes_before_the_browsers_list() -> None:
     assert i18n.negotiate("fr", "de", accept_language="es") == "fr"
     assert i18n.negotiate(None, "de", accept_language="es") == "de"
     assert i18n.negotiate("xx", None, accept_language="xx, es;q=0.5, it;q=0.8") == "it"
+    assert i18n.negotiate(accept_language="es; q=0.5, it; q=0.8") == "it"
     assert i18n.negotiate(accept_language="xx", default="tr") == "tr"
     assert i18n.negotiate(default="xx") == "en"
 

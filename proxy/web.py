@@ -17,7 +17,7 @@ from gevent.monkey import is_module_patched
 from pydantic_core import to_json
 from werkzeug.exceptions import ClientDisconnected
 
-from proxy import metrics
+from proxy import i18n, metrics
 from proxy.errors import Problem
 from proxy.settings import Settings
 
@@ -142,6 +142,16 @@ class Address:
 def answer(members: Mapping[str, Any], status: int = 200) -> Response:
     """A JSON answer, by pydantic's serializer: a fifth of `jsonify`'s time for a session's."""
     return Response(to_json(members), status, mimetype="application/json")
+
+
+def language(settings: Settings, *wishes: str | None) -> str:
+    """The catalogue to answer in: the first wish that we can meet, else the browser's, else the
+    shop's own language."""
+    return i18n.negotiate(
+        *wishes,
+        accept_language=request.headers.get("Accept-Language"),
+        default=settings.locale,
+    )
 
 
 def policy_with_form_target(url: str) -> str:

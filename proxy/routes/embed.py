@@ -7,25 +7,13 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
 
-from proxy import i18n
+from proxy import i18n, web
 from proxy.errors import Problem
 from proxy.services import Services
-from proxy.settings import Settings
 
 BUTTON = "try-on-button.js"
 # The file's name on the floating address, beside its name under `static/`.
 FLOATING = (BUTTON, "try-on-button.d.ts", "custom-elements.json", "theme.css")
-
-
-def spoken_here(settings: Settings) -> i18n.Translator:
-    """The language of this request: `?lang=`, else the browser's, else the shop's."""
-    return i18n.Translator(
-        i18n.negotiate(
-            request.args.get("lang"),
-            accept_language=request.headers.get("Accept-Language"),
-            default=settings.locale,
-        )
-    )
 
 
 def install(app: Flask, services: Services) -> None:
@@ -48,8 +36,8 @@ def install(app: Flask, services: Services) -> None:
     )
 
     @app.context_processor
-    def language() -> dict[str, Any]:
-        return {"t": spoken_here(settings)}
+    def words() -> dict[str, Any]:
+        return {"t": i18n.Translator(web.language(settings, request.args.get("lang")))}
 
 
 def blueprint(services: Services) -> Blueprint:

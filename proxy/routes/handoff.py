@@ -4,11 +4,10 @@ from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
-from proxy import devices, i18n, qr
+from proxy import devices, i18n, qr, web
 from proxy.errors import Problem
 from proxy.services import Services
 from proxy.views import TERMINAL, state, view
-from proxy.web import policy_with_form_target
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
 
@@ -106,7 +105,9 @@ def _preview(services: Services, attempt: Attempt) -> Response:
     )
     response = make_response(page)
     # The form's answer leads to the vendor's page, which `form-action` has to allow.
-    response.headers["Content-Security-Policy"] = policy_with_form_target(attempt.launch_url or "")
+    response.headers["Content-Security-Policy"] = web.policy_with_form_target(
+        attempt.launch_url or ""
+    )
     return response
 
 
@@ -120,11 +121,5 @@ def _product(services: Services, attempt: Attempt) -> dict[str, Any]:
 
 
 def _language(services: Services, attempt: Attempt) -> i18n.Translator:
-    return i18n.Translator(
-        i18n.negotiate(
-            request.args.get("lang"),
-            attempt.locale,
-            accept_language=request.headers.get("Accept-Language"),
-            default=services.settings.locale,
-        )
-    )
+    asked = request.args.get("lang")
+    return i18n.Translator(web.language(services.settings, asked, attempt.locale))

@@ -66,11 +66,7 @@ def blueprint(services: Services) -> Blueprint:
     def explain(problem: Problem) -> Response:
         """A failed click, told in the shopper's language too: the button has no words but these."""
         if request.endpoint == "sessions.create":
-            language = request.headers.get("Accept-Language")
-            locale = i18n.negotiate(
-                g.get("locale"), accept_language=language, default=services.settings.locale
-            )
-            words = i18n.strings(locale)
+            words = i18n.strings(web.language(services.settings, g.get("locale")))
             message = words[i18n.apology(problem.code, problem.retryable)]
             problem.extra |= {"message": message, "strings": words}
         return failures.answer(problem)

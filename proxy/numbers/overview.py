@@ -8,8 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from proxy.numbers import plans as pricing
-from proxy.numbers.definitions import BY_KEY, label
-from proxy.numbers.forecast import Forecast, NotEnough, Range, forecast
+from proxy.numbers.forecast import Forecast, Range, forecast
 from proxy.numbers.plans import Plan
 from proxy.numbers.questions import (
     Change,
@@ -45,12 +44,9 @@ CAN_STILL_RISE_DAYS = 7  # an attempt that has been open for longer is no sign t
 class Figure:
     """One of the five. `value` is a count, or a rate from 0 to 1 (None of nothing)."""
 
-    key: str  # of definitions.BY_KEY
-    label: str
-    meaning: str
+    key: str  # of definitions.BY_KEY, as all keys here
     is_rate: bool
     value: float | None
-    before: float | None
     change: Change
     days: tuple[float, ...]  # for a sparkline, one value a day of the period
 
@@ -60,8 +56,6 @@ class Step:
     """Of the funnel. Rates are from 0 to 1, None of nothing."""
 
     key: str
-    label: str
-    meaning: str
     count: int
     of_previous: float | None
     of_first: float | None
@@ -75,8 +69,6 @@ class Ending:
     """One way in which attempts end; `share` is of all clicks."""
 
     key: str
-    label: str
-    meaning: str
     count: int
     share: float | None
 
@@ -87,9 +79,6 @@ class Row:
 
     key: str
     counts: Counts
-    created_rate: float | None
-    opened_rate: float | None
-    completed_rate: float | None
     whole_rate: float | None
 
 
@@ -110,7 +99,6 @@ class Health:
     answers: tuple[dict[str, Any], ...]  # code ("ok" or a problem code), n, last_ms, detail
     calls: int
     error_rate: float | None
-    latency: Durations  # of the period
     verdicts: tuple[dict[str, Any], ...]  # verdict, n, last_ms
     last_callback_ms: int | None
     gate: Mapping[str, Any]  # breaker, held_until_ms, token_refused
@@ -154,8 +142,6 @@ class PlanFit:
 
 @dataclass(frozen=True)
 class Overview:
-    question: Question
-    today: date
     timezone: str
     raw_since: str
     from_attempts: bool
@@ -187,11 +173,8 @@ def overview(
     by_day, by_day_before = (stats.by(each, "day")[0] for each in (scope, before))
     totals, previous = _sum(by_day), _sum(by_day_before)
     days = _rows(by_day)
-    times = durations(stats, scope)
     words = stats.rows("unknown_words")
     return Overview(
-        question=question,
-        today=today,
         timezone=stats.zone.key,
         raw_since=stats.raw_since,
         from_attempts=answering_table(scope) is None,
@@ -204,13 +187,13 @@ def overview(
         days_before=tuple(by_day_before.values()),
         open_days=_open_days(days),
         tables=_tables(stats, question),
-        durations=tuple(times),
+        durations=tuple(durations(stats, scope)),
         waste=Waste(
             totals["expired_unlaunched"],
             rate(totals, "expired_unlaunched", "created"),
             totals["reused"],
         ),
-        health=_health(stats, now_ms, times[-1], gate),
+        health=_health(stats, now_ms, gate),
         plan_fit=plan_fit(stats, today, plans),
         unknown_words=sum(word["attempts"] for word in words),
     )
@@ -245,15 +228,7 @@ def _sum(by_day: Mapping[str, Counts]) -> Counts:
 
 def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:
     return tuple(
-        Row(
-            key,
-            counts,
-            rate(counts, "created", "clicks"),
-            rate(counts, "opened", "created"),
-            rate(counts, "completed", "opened"),
-            rate(counts, "completed", "clicks"),
-        )
-        for key, counts in counted.items()
+        Row(key, counts, rate(counts, "completed", "clicks")) for key, counts in counted.items()
     )
 
 
@@ -261,11 +236,8 @@ def _figures(totals: Counts, previous: Counts, days: Sequence[Row]) -> tuple[Fig
     counted = (
         Figure(
             key,
-            label(key),
-            BY_KEY[key].meaning,
             False,
             totals[key],
-            previous[key],
             count_change(totals[key], previous[key]),
             tuple(day.counts[key] for day in days),
         )
@@ -273,11 +245,8 @@ def _figures(totals: Counts, previous: Counts, days: Sequence[Row]) -> tuple[Fig
     )
     whole = Figure(
         "whole_rate",
-        label("whole_rate"),
-        BY_KEY["whole_rate"].meaning,
         True,
         rate(totals, "completed", "clicks"),
-        rate(previous, "completed", "clicks"),
         rate_change(
             totals["completed"], totals["clicks"], previous["completed"], previous["clicks"]
         ),
@@ -294,8 +263,6 @@ def _steps(totals: Counts, previous: Counts) -> tuple[Step, ...]:
         steps.append(
             Step(
                 key,
-                label(key),
-                BY_KEY[key].meaning,
                 totals[key],
                 rate(totals, key, earlier) if position else None,
                 rate(totals, key, "clicks"),
@@ -307,10 +274,7 @@ def _steps(totals: Counts, previous: Counts) -> tuple[Step, ...]:
 
 
 def _endings(totals: Counts) -> tuple[Ending, ...]:
-    return tuple(
-        Ending(key, label(key), BY_KEY[key].meaning, totals[key], rate(totals, key, "clicks"))
-        for key in ENDINGS
-    )
+    return tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS)
 
 
 def _open_days(days: Sequence[Row]) -> int:
@@ -319,7 +283,7 @@ def _open_days(days: Sequence[Row]) -> int:
     return len(recent) - first
 
 
-def _health(stats: Stats, now_ms: int, latency: Durations, gate: Mapping[str, Any]) -> Health:
+def _health(stats: Stats, now_ms: int, gate: Mapping[str, Any]) -> Health:
     answers = stats.rows("vendor_answers", since_ms=now_ms - HEALTH_MS)
     verdicts = stats.rows("callback_verdicts")
     calls = sum(answer["n"] for answer in answers)
@@ -328,7 +292,6 @@ def _health(stats: Stats, now_ms: int, latency: Durations, gate: Mapping[str, An
         answers=tuple(answers),
         calls=calls,
         error_rate=bad / calls if calls else None,
-        latency=latency,
         verdicts=tuple(verdicts),
         last_callback_ms=max((verdict["last_ms"] for verdict in verdicts), default=None),
         gate=gate,
@@ -343,9 +306,10 @@ def plan_fit(stats: Stats, today: date, plans: Sequence[Plan]) -> PlanFit:
     """Next months' sessions, and each plan's cost for them and for the last whole months."""
     history = _finished(stats.created_by_day(today), today)
     predicted = _forecast(history)
-    known = isinstance(predicted, Forecast)
-    this_month, next_month = predicted.months if isinstance(predicted, Forecast) else (None, None)
-    days = predicted.days if isinstance(predicted, Forecast) else ()
+    if isinstance(predicted, Forecast):
+        days, (this_month, next_month), reason = predicted.days, predicted.months, None
+    else:
+        days, this_month, next_month, reason = (), None, None, predicted.reason
     months = _whole_months(history, today)
     cheapest = (
         pricing.cheapest(plans, round(next_month.p50)) if plans and next_month is not None else None
@@ -356,7 +320,7 @@ def plan_fit(stats: Stats, today: date, plans: Sequence[Plan]) -> PlanFit:
         days=days,
         this_month=this_month,
         next_month=next_month,
-        reason=predicted.reason if isinstance(predicted, NotEnough) else None,
+        reason=reason,
         months=months,
         plans=tuple(
             PlanCost(
@@ -365,7 +329,7 @@ def plan_fit(stats: Stats, today: date, plans: Sequence[Plan]) -> PlanFit:
                 plan is cheapest,
                 replayed[plan.name] if months else None,
                 *_costs(plan, next_month),
-                pricing.run_out_day(plan, _this_month(history, days, today)) if known else None,
+                pricing.run_out_day(plan, _this_month(history, days, today)) if days else None,
             )
             for position, plan in enumerate(plans)
         ),

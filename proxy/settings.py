@@ -41,11 +41,11 @@ class Definition:
     name: str
     parse: Callable[[str], Any]
     help: str
-    default: str | None
-    default_note: str  # where the default isn't a constant, or its absence means something
-    missing: str  # what to do when it isn't set; empty where it needn't be
-    absent: object  # the value where neither it nor a default is set
-    secret: bool
+    default: str | None = None
+    default_note: str = ""  # where the default isn't a constant, or its absence means something
+    missing: str = ""  # what to do when it isn't set; empty where it needn't be
+    absent: object = None  # the value where neither it nor a default is set
+    secret: bool = False
 
     @property
     def attribute(self) -> str:
@@ -61,28 +61,9 @@ class Row(NamedTuple):
     help: str
 
 
-def setting(
-    parse: Callable[[str], Any],
-    help: str,  # noqa: A002
-    *,
-    default: str | None = None,
-    default_note: str = "",
-    missing: str = "",
-    absent: object = None,
-    secret: bool = False,
-) -> Any:
+def setting(parse: Callable[[str], Any], about: str, **more: Any) -> Any:
     """A field of Settings with its definition; the name comes from the field."""
-    return field(
-        metadata={
-            "parse": parse,
-            "help": help,
-            "default": default,
-            "default_note": default_note,
-            "missing": missing,
-            "absent": absent,
-            "secret": secret,
-        }
-    )
+    return field(metadata={"parse": parse, "help": about, **more})
 
 
 def _plans(text: str) -> tuple[Plan, ...]:

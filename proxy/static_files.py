@@ -1,18 +1,16 @@
 """What browsers load: hashed, integrity-stamped and compressed once, at start."""
 
 import base64
-import contextlib
 import gzip
 import hashlib
-import importlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 
+import brotli  # type: ignore[import-untyped]
 import rjsmin  # type: ignore[import-untyped]
 from flask import Request, Response
+from werkzeug.datastructures import Accept
 
 FOLDER = Path(__file__).parent.parent / "static"
 TYPES = {
@@ -36,7 +34,7 @@ class StaticFile:
     integrity: str
     """For `integrity="…"` (Subresource Integrity, SHA-384)."""
     bodies: Mapping[str, bytes]
-    """By content coding: always `identity` and `gzip`, and `br` where brotli is installed."""
+    """By content coding: `identity`, `gzip` and `br`."""
 
     @property
     def hashed_name(self) -> str:
@@ -46,10 +44,11 @@ class StaticFile:
 
 def _compressed(body: bytes) -> dict[str, bytes]:
     # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
-    bodies = {"identity": body, "gzip": gzip.compress(body, 9, mtime=0)}
-    with contextlib.suppress(ImportError):  # without the optional package gzip has to do
-        bodies["br"] = importlib.import_module("brotli").compress(body)
-    return bodies
+    return {
+        "identity": body,
+        "gzip": gzip.compress(body, 9, mtime=0),
+        "br": brotli.compress(body),
+    }
 
 
 def _lean(path: Path) -> bytes:
@@ -105,20 +104,13 @@ class StaticFiles:
         return _answer(self._files[name], request, FLOATING)
 
 
-def coding(accept_encoding: str, available: Mapping[str, bytes]) -> str:
+def coding(accepted: Accept) -> str:
     """br before gzip before identity, among those that the client takes (RFC 9110, 12.5.3)."""
-    refused = {
-        match[1].lower()
-        for match in re.finditer(r"([\w*-]+)\s*;\s*q=0(?:\.0*)?(?=\s*(?:,|$))", accept_encoding)
-    }
-    named = {item.split(";")[0].strip().lower() for item in accept_encoding.split(",")} - refused
-    return next(
-        (best for best in ("br", "gzip") if best in available and best in named), "identity"
-    )
+    return next((best for best in ("br", "gzip") if accepted.quality(best)), "identity")
 
 
 def _answer(file: StaticFile, request: Request, caching: str) -> Response:
-    chosen = coding(request.headers.get("Accept-Encoding", ""), file.bodies)
+    chosen = coding(request.accept_encodings)
     response = Response(file.bodies[chosen], content_type=file.type)
     response.headers["Cache-Control"] = caching
     response.headers["Vary"] = "Accept-Encoding"
@@ -127,9 +119,6 @@ def _answer(file: StaticFile, request: Request, caching: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if chosen != "identity":
         response.headers["Content-Encoding"] = chosen
-    etag = f"{file.digest}-{chosen}"
-    response.set_etag(etag)
-    if etag in request.if_none_match:
-        response.status_code = HTTPStatus.NOT_MODIFIED
-        response.set_data(b"")
+    response.set_etag(f"{file.digest}-{chosen}")
+    response.make_conditional(request)
     return response

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, Response, request
 from flask.testing import FlaskClient
+from werkzeug.http import parse_accept_header
 
 from proxy.static_files import StaticFiles, coding
 
@@ -103,7 +104,9 @@ def test_an_etag_saves_the_second_transfer(client: FlaskClient, accept: str) -> 
         ("", "identity"),
         ("zstd, GZIP", "gzip"),
         ("br;q=0.5", "br"),
+        ("*", "br"),
+        ("gzip, *;q=0", "gzip"),
     ],
 )
 def test_it_honours_what_the_client_accepts(header: str, chosen: str) -> None:
-    assert coding(header, {"identity": b"", "gzip": b"", "br": b""}) == chosen
+    assert coding(parse_accept_header(header)) == chosen

@@ -23,7 +23,7 @@ try:
     settings = load()
     if settings.catalog:  # said here once, and not by each worker
         catalog.load(settings.catalog)
-    folder = Path(settings.database.removeprefix("sqlite:///")).parent
+    folder = settings.database.parent
     if not folder.is_dir():
         sys.exit(f"The app cannot start:\nTRYON_DATABASE: there is no folder {folder.absolute()}")
 except SettingsError as error:

@@ -50,7 +50,6 @@ def checks(settings: Settings) -> Iterator[Check]:
 
 
 def _database(settings: Settings) -> Check:
-    path = services.database_path(settings)
     try:
         store = services.open_store(settings)
         try:
@@ -60,7 +59,7 @@ def _database(settings: Settings) -> Check:
     except StorageUnavailable as error:
         mend = "The folder must exist, and the file be writable for the user that serves."
         return Check("database", False, str(error), mend)
-    return Check("database", True, f"{path} can be written")
+    return Check("database", True, f"{settings.database} can be written")
 
 
 def _sqlite() -> Check:

@@ -42,12 +42,8 @@ class Services:
     threads: Threads
 
 
-def database_path(settings: Settings) -> Path:
-    return Path(settings.database.removeprefix("sqlite:///"))
-
-
 def open_store(settings: Settings) -> SQLiteStore:
-    return SQLiteStore(database_path(settings), settings.timezone)
+    return SQLiteStore(settings.database, settings.timezone)
 
 
 def build(settings: Settings) -> Services:
@@ -58,7 +54,7 @@ def build(settings: Settings) -> Services:
     """
     store = open_store(settings)
     ensure_timezone(store)
-    counters = Counters(Path(f"{database_path(settings)}-counters"))
+    counters = Counters(Path(f"{settings.database}-counters"))
     links = Links(settings.public_url)
     live = Live(store, links)
     # A commit on a thread of its own: an fsync on the event loop would stall all.

@@ -113,7 +113,7 @@ class Settings:
         missing="Put 32 random characters or more there",
         secret=True,
     )
-    database: str = setting(
+    database: Path = setting(
         values.database,
         "`sqlite:///` and a path: relative to the working directory, or absolute with a fourth "
         "slash. On a local disk: SQLite's locks do not hold on network file systems.",

@@ -217,7 +217,8 @@ def host(text: str) -> str:
         raise ValueError("must be a host, such as launch.example or launch.example:8443.") from None
 
 
-def database(text: str) -> str:
+def database(text: str) -> Path:
+    """The file of a `sqlite:///` address."""
     if text.startswith(("postgresql://", "postgres://")):
         raise ValueError(
             "names PostgreSQL, whose storage is not built yet. Use sqlite:///tryon.db."
@@ -227,7 +228,7 @@ def database(text: str) -> str:
         raise ValueError("must be like sqlite:///tryon.db, or sqlite:////var/lib/tryon/tryon.db.")
     if path.startswith(":memory:") or "?" in path or "#" in path:
         raise ValueError("must name a file: memory is not shared by workers, and there is no ?.")
-    return text
+    return Path(path)
 
 
 def category(text: str) -> str:

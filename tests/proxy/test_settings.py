@@ -340,7 +340,7 @@ def test_it_refuses_a_wrong_value(name: str, wrong: str) -> None:
             "Launch.example:443,127.0.0.1:8001",
             frozenset({"launch.example", "127.0.0.1:8001"}),
         ),
-        ("TRYON_DATABASE", "sqlite:////var/lib/tryon/t.db", "sqlite:////var/lib/tryon/t.db"),
+        ("TRYON_DATABASE", "sqlite:////var/lib/tryon/t.db", Path("/var/lib/tryon/t.db")),
         ("TRYON_TIMEZONE", "Europe/Berlin", ZoneInfo("Europe/Berlin")),
         ("TRYON_LOCALE", "ZH-hant-tw", "zh-Hant-TW"),
         ("TRYON_LOCALE", "de", "de"),

@@ -3,6 +3,7 @@
 import logging
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from proxy.errors import PROBLEMS, Problem
@@ -18,12 +19,13 @@ log = logging.getLogger("tryon")
 def install(app: Flask) -> None:
     """Answer every exception; none of them shows its text to a client."""
     app.register_error_handler(Problem, answer)
+    as_problem = app.handle_user_exception  # as if raised: a blueprint may have more to say of it
 
     @app.errorhandler(Error)  # of the counters, which are SQLite's own
     @app.errorhandler(StorageUnavailable)
-    def storage_unavailable(error: Exception) -> Response:
+    def storage_unavailable(error: Exception) -> ResponseReturnValue:
         log.error("storage unavailable: %s", error)
-        return answer(Problem("storage_unavailable", retry_after=5))
+        return as_problem(Problem("storage_unavailable", retry_after=5))
 
     @app.errorhandler(HTTPException)
     def of_werkzeug(error: HTTPException) -> Response:
@@ -36,9 +38,9 @@ def install(app: Flask) -> None:
         return response
 
     @app.errorhandler(Exception)
-    def unforeseen(error: Exception) -> Response:
+    def unforeseen(error: Exception) -> ResponseReturnValue:
         log.error("request %s failed", g.get("request_id"), exc_info=error)
-        return answer(Problem("internal"))
+        return as_problem(Problem("internal"))
 
 
 def answer(problem: Problem) -> Response:

@@ -72,6 +72,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
             return
     except (OSError, ValueError, TypeError) as error:
         raise CatalogError(f"{path}: {error}") from None
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    for row in rows:
-        yield f"line {rows.line_num}", {key: value for key, value in row.items() if value}
+    rows, line = csv.DictReader(io.StringIO(text, newline="")), 1
+    try:
+        for row in rows:
+            line = rows.line_num
+            yield f"line {line}", {key: value for key, value in row.items() if value}
+    except csv.Error as error:  # a quote that nothing closes swallows the lines after it
+        raise CatalogError(f"{path}: after line {line}: {error}") from None

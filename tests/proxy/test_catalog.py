@@ -99,3 +99,11 @@ def test_a_wrong_entry_of_a_json_is_named_with_its_field(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"none\.csv"):
         load(tmp_path / "none.csv")
+
+
+def test_a_quote_that_nothing_closes_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "products.csv"
+    rest = "".join(f"sku-{n},footwear,Shoe {n}\n" for n in range(9_000))
+    file.write_text(f'product_id,category,title\nsku,footwear,Shoe\nsku-x,footwear,"Shoe\n{rest}')
+    with pytest.raises(CatalogError, match="after line 2: field larger"):
+        load(file)

@@ -61,7 +61,7 @@ def doctor(context: click.Context) -> None:
     console = Console()
     table = Table("Setting", "Value", "From", "What it is")
     for row in settings_module.table():
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     console.print(table)
     try:
         settings = settings_module.load()

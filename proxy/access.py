@@ -7,7 +7,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from flask import Flask, Response, g, redirect, request, session
+from flask import Flask, Response, g, make_response, redirect, request, session
 
 from proxy import web
 from proxy.errors import Problem
@@ -69,9 +69,8 @@ class Access:
 
     def demand_data(self) -> None:
         """:raises Problem: `unauthorized`, or `rate_limited` after too many wrong passwords."""
-        if self.is_logged_in() or self._basic():
-            return
-        raise Problem("unauthorized")
+        if not (self.is_logged_in() or self._basic()):
+            raise Problem("unauthorized")
 
     def is_logged_in(self) -> bool:
         given = str(session.get("mark", "")).encode()
@@ -106,9 +105,7 @@ class Access:
         address = f"{self._settings.public_url}{path}"
         if parameters:
             address += f"?{urlencode(parameters)}"
-        response = redirect(address, 303)
-        assert isinstance(response, Response)  # noqa: S101 - werkzeug's type is wider
-        return response
+        return make_response(redirect(address, 303))
 
     def own_page(self, path: str) -> str:
         """Where to go after the login: a page of ours, or the first one."""

@@ -30,7 +30,6 @@ from storage.sqlite import SQLiteStore
 from storage.stats import DIMENSIONS, Stats
 from storage.store import StorageUnavailable
 
-FUNNEL = ("clicks", "created", "opened", "completed")
 ENDINGS = ("abandoned", "failed", "cancelled", "other", "expired_unlaunched", "expired_unreported")
 BAR = 40  # characters of the longest bar
 SHOWN = ("clicks", "created", "opened", "completed", "open")
@@ -133,7 +132,7 @@ def _funnel(totals: dict[str, int], previous: dict[str, int]) -> Table:
     """A bar for each stage, the share of the stage before, and the count of the period before."""
     table = Table(box=None, show_header=False)
     widest = max(1, totals["clicks"])
-    for before, name in zip((None, *FUNNEL), FUNNEL, strict=False):
+    for before, name in zip((None, *overview.STEPS), overview.STEPS, strict=False):
         bar = "█" * round(totals[name] / widest * BAR)
         of = totals[before] if before else 0
         share = f"{totals[name] / of:.0%} of the step before" if of else ""

@@ -8,12 +8,10 @@ INKS = ("#ffffff", "#000000")  # with any other two, some colour between them fa
 
 
 def parse(text: str) -> Colour:
-    """`#rgb` or `#rrggbb`. ValueError for anything else."""
+    """Of `#rgb` or `#rrggbb`, which is all that `proxy.values.color` lets in."""
     digits = text.removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
-    if not text.startswith("#") or len(digits) != 6:
-        raise ValueError(f"not a colour like #1a2b3c: {text!r}")
     red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
     return red, green, blue
 

@@ -167,7 +167,7 @@ class UpstreamClient:
         )
 
     def create_session(self, request: SessionRequest) -> tuple[Session, UpstreamCall]:
-        """`POST /v1/sessions`. Raises UpstreamFailure; DESIGN's table says when with which code."""
+        """`POST /v1/sessions`. Raises UpstreamFailure; docs/http.md says when with which code."""
         running = _Running(request.body(), self._deadline)
         try:
             running.single = self._gate.check()
@@ -319,9 +319,7 @@ class UpstreamClient:
         with socket.create_connection((host, port), timeout=self._deadline) as plain:
             yield Step("tcp", True, f"port {port}")
             if url.scheme == "https":
-                trust = ssl.create_default_context(
-                    cafile=DEFAULT_CA_BUNDLE_PATH
-                )  # what requests trusts
+                trust = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)  # as requests
                 with trust.wrap_socket(plain, server_hostname=host) as secure:
                     yield Step("tls", True, str(secure.version()))
             else:

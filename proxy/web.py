@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import gevent
@@ -47,7 +47,7 @@ HEADERS = {
 }
 
 
-def install(app: Flask, settings: Settings, log: IO[str] = sys.stdout) -> None:
+def install(app: Flask, settings: Settings) -> None:
     """Give each answer its id and headers, and write one line of JSON about it."""
     # Merging the slashes of a path is answered with a redirect, which would be built from Host.
     app.url_map.merge_slashes = False
@@ -60,7 +60,7 @@ def install(app: Flask, settings: Settings, log: IO[str] = sys.stdout) -> None:
 
     @app.after_request
     def finish(response: Response) -> Response:
-        _report(response.status_code, log)
+        _report(response.status_code)
         return response
 
 
@@ -92,7 +92,7 @@ class _Envelope:
         return self._app(environ, start_with_all)
 
 
-def _report(status: int, log: IO[str]) -> None:
+def _report(status: int) -> None:
     # Through Flask's proxies each access would look for the context again.
     asked, noted = request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
     seconds = time.perf_counter() - noted.started
@@ -116,8 +116,8 @@ def _report(status: int, log: IO[str]) -> None:
         **noted.get("log", {}),
     }
     with suppress(OSError):  # a full disk under the log must not fail what was served
-        log.write(json.dumps(line) + "\n")
-        log.flush()
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
 
 
 class Address:

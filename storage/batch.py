@@ -39,8 +39,6 @@ CALLBACKS_PER_ATTEMPT = 50  # different ones: each word is another event
 SELECT_ATTEMPT = f"SELECT {', '.join(Attempt._fields)} FROM attempts"  # noqa: S608 - our own names
 SELECT_EVENTS = f"SELECT {', '.join(EVENT)} FROM events"  # noqa: S608 - our own names
 TOUCH = "INSERT OR REPLACE INTO meta VALUES ('touched', datetime('now', 'subsec'))"
-
-
 NOTHING = Entry()
 BLANK = Attempt._make([None] * len(Attempt._fields))
 

@@ -8,13 +8,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from storage.batch import (
-    SELECT_ATTEMPT,
-    SELECT_EVENTS,
-    Terms,
-    Totals,
-    to_event,
-)
+from storage.batch import SELECT_ATTEMPT, SELECT_EVENTS, Terms, Totals, to_event
 from storage.connection import Connection
 from storage.funnel import (
     HISTOGRAMS,

@@ -56,36 +56,33 @@ class _Received:
 
     def body(self) -> bytes:
         if request.headers.get("Content-Encoding", "identity") != "identity":
-            self._refuse(b"", "unreadable", "unsupported_media_type")
+            self._keep(b"", "unreadable", "unsupported_media_type")
             raise Problem("unsupported_media_type")
         try:
             return web.read_body(LARGEST_BODY)
         except Problem as problem:
-            self._refuse(b"", "unreadable", problem.code)
+            self._keep(b"", "unreadable", problem.code)
             raise
 
     def check_signature(self, body: bytes) -> None:
         secrets = self._services.settings.callback_secret
         if secrets and not signature_is_valid(secrets, body, request.headers):
-            self._refuse(body, "unsigned", "signature_invalid")
+            self._keep(body, "unsigned", "signature_invalid")
             raise Problem("signature_invalid")
 
     def read(self, body: bytes) -> Completion:
         try:
             return read_callback(body, self._services.words.outcomes())
         except UnreadableCallback as error:
-            self._refuse(body, "unreadable", error.reason)
+            self._keep(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None
 
     def store(self, body: bytes, completion: Completion) -> Response:
         callback = callback_event(self._attempt_id, self._at_ms, completion)
-        self._commit(body, "accepted", "", callback)
+        self._keep(body, "accepted", "", callback)
         return Response(status=204)
 
-    def _refuse(self, body: bytes, verdict: str, reason: str) -> None:
-        self._commit(body, verdict, reason)
-
-    def _commit(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
+    def _keep(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
         sent = request.environ
         headers = {
             name: sent[key][:LONGEST_HEADER] for name, key in KEPT_HEADERS.items() if key in sent

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
 
@@ -65,7 +64,7 @@ def blueprint(services: Services) -> Blueprint:
         """How to put the button into a shop, with examples to copy."""
         page = render_template(
             "embed.html",
-            origin="{0.scheme}://{0.netloc}".format(urlsplit(settings.public_url)),
+            origin=settings.public_origin,
             product_id=re.sub(r"[^\w.-]", "", request.args.get("product", "")) or "sku-12345",
             category=settings.categories[0],
         )
@@ -75,14 +74,13 @@ def blueprint(services: Services) -> Blueprint:
     def product(product_id: str) -> Response:
         """The page behind the button's link. A GET creates nothing: the form does."""
         known = services.catalog.get(product_id)
-        if known is None and len(services.catalog):
+        if known is None and services.catalog:
             raise Problem("not_found")
+        asked = request.args.get("category", settings.categories[0])
         page = render_template(
             "product.html",
             product_id=product_id,
-            category=known.category
-            if known
-            else request.args.get("category", settings.categories[0]),
+            category=known.category if known else asked,
             title=known.title if known else None,
             image_url=known.image_url if known else None,
         )

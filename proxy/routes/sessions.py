@@ -3,14 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-from flask import (
-    Blueprint,
-    Response,
-    g,
-    make_response,
-    redirect,
-    request,
-)
+from flask import Blueprint, Response, g, make_response, redirect, request
 
 from proxy import devices, failures, i18n, web
 from proxy.capability import new_token
@@ -50,7 +43,7 @@ def blueprint(services: Services) -> Blueprint:
         origins.demand()
         if request.mimetype == FORM:
             return create_by_form()
-        attempt, reused = services.sessions.obtain(_click(services, _json_body()))
+        attempt, reused = services.sessions.obtain(_click(services, _json_body("application/json")))
         return web.answer(_answer(services, attempt, reused), 200 if reused else 201)
 
     def create_by_form() -> Response:
@@ -110,32 +103,27 @@ def blueprint(services: Services) -> Blueprint:
         """
         origins.demand()
         services.limits.admit("beacons", request.remote_addr or "", *BEACONS)
-        seen = read(Beacon, _json_body({"application/json", "text/plain"}))
-        services.writer.submit(
-            Entry(
-                (
-                    event(
-                        seen.name,
-                        "",
-                        now_ms(),
-                        "button",
-                        key=f"{seen.name}:{seen.id or new_token()}",
-                        product_id=seen.product_id,
-                        category=seen.category,
-                        locale=seen.locale,
-                        device=devices.device(request.headers),
-                        bot=int(devices.is_bot(request.user_agent.string)) or None,
-                        code=seen.code,
-                    ),
-                )
-            )
+        seen = read(Beacon, _json_body("application/json", "text/plain"))
+        told = event(
+            seen.name,
+            "",
+            now_ms(),
+            "button",
+            key=f"{seen.name}:{seen.id or new_token()}",
+            product_id=seen.product_id,
+            category=seen.category,
+            locale=seen.locale,
+            device=devices.device(request.headers),
+            bot=int(devices.is_bot(request.user_agent.string)) or None,
+            code=seen.code,
         )
+        services.writer.submit(Entry((told,)))
         return Response(status=204)
 
     return routes
 
 
-def _json_body(types: frozenset[str] | set[str] = frozenset({"application/json"})) -> Any:
+def _json_body(*types: str) -> Any:
     if request.mimetype not in types:
         raise Problem("unsupported_media_type")
     _refuse_coding()

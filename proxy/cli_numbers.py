@@ -305,18 +305,19 @@ def rebuild(_: Settings, store: SQLiteStore) -> None:
 
 
 @click.command()
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_store
 def replay(_: Settings, store: SQLiteStore, quiet: bool) -> None:
     """Read stored callbacks again, after a mapping of the vendor's words was changed."""
     with progress(count_of(store, "receipts"), "reading again", quiet=quiet) as advance:
         changed = maintenance.replay(store, Words(store).read_again, advance)
-    click.echo(f"{changed} callbacks say something else now.")
+    if not quiet:
+        click.echo(f"{changed} callbacks say something else now.")
 
 
 @click.command()
 @click.option("--before", metavar="DAY", help="Instead of TRYON_RETENTION_DAYS before today.")
-@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_store
 def purge(settings: Settings, store: SQLiteStore, before: str | None, quiet: bool) -> None:
     """Delete raw events, receipts and calls of old days; totals stay."""
@@ -326,7 +327,8 @@ def purge(settings: Settings, store: SQLiteStore, before: str | None, quiet: boo
             deleted = maintenance.purge(store, line, advance)
     except ValueError as error:
         raise click.UsageError(f"--before: {error}") from None
-    click.echo(f"{deleted} rows of days before {line} were deleted.")
+    if not quiet:  # a worker's standard output is its log
+        click.echo(f"{deleted} rows of days before {line} were deleted.")
 
 
 @click.command()

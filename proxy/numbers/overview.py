@@ -153,6 +153,7 @@ class Overview:
     days: tuple[Row, ...]
     days_before: tuple[Counts, ...]
     open_days: int  # so many of the last days can still rise
+    day_not_over: bool  # the last of them
     tables: tuple[Table, ...]
     durations: tuple[Durations, ...]
     waste: Waste
@@ -186,6 +187,7 @@ def overview(
         days=days,
         days_before=tuple(by_day_before.values()),
         open_days=_open_days(days),
+        day_not_over=question.scope.last >= today,
         tables=_tables(stats, question),
         durations=tuple(durations(stats, scope)),
         waste=Waste(

@@ -15,7 +15,7 @@ from proxy.errors import Problem
 from proxy.numbers import asked, charts, timeline
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import NAMES, overview, table
-from proxy.numbers.questions import RANGES, Question, today
+from proxy.numbers.questions import RANGES, today
 from proxy.services import Services
 from proxy.words import CHOICES
 from storage.events import now_ms
@@ -32,7 +32,17 @@ REPLAY_AFTER_S = 2.0
 def blueprint(services: Services, access: Access) -> Blueprint:
     routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
     routes.context_processor(lambda: _words_of_pages(services, access))
-    pages, zone = Pages(services, access), services.settings.timezone
+    settings, store = services.settings, services.store
+    zone = settings.timezone
+
+    def read(look: Callable[[Stats], T]) -> T:
+        """What one snapshot says, looked up off the event loop."""
+
+        def in_snapshot() -> T:
+            with store.snapshot() as db:
+                return look(Stats(db, store.zone))
+
+        return services.threads.run(in_snapshot)
 
     @routes.before_request
     def demand() -> Response | None:
@@ -42,10 +52,16 @@ def blueprint(services: Services, access: Access) -> Blueprint:
     def login() -> Response | tuple[str, int]:
         """The login page; `link` is a signed link that logs in."""
         if request.method == "POST":
-            return pages.log_in()
-        if link := request.args.get("link"):
-            return pages.log_in_by_link(link)
-        return access.go("/dashboard/") if access.is_logged_in() else pages.login_form()
+            if access.log_in(form().get("password", "")):
+                return access.go(access.own_page(form().get("next", "")))
+            return _login_form(wrong=True)
+        link = request.args.get("link")
+        if link and not access.log_in_by_link(link):
+            return _login_form(wrong=True)
+        if link and request.headers.get("Sec-Fetch-Site") == "cross-site":
+            # A redirect on a way that began on another site would not carry the strict cookie.
+            return make_response(render_template("dashboard/entering.html"))
+        return access.go("/dashboard/") if access.is_logged_in() else _login_form()
 
     @routes.post("/logout")
     def logout() -> Response:
@@ -61,22 +77,46 @@ def blueprint(services: Services, access: Access) -> Blueprint:
     @routes.get("/")
     def home() -> str:
         """The numbers of a period."""
-        return pages.home(asked.question(zone))
+        question, day, now = asked.question(zone), today(zone), now_ms()
+        gate = services.gate.state()
+        view = read(lambda stats: overview(stats, question, day, now, gate, settings.plans))
+        latest = services.threads.run(timeline.latest, store)
+        return render_template("dashboard/overview.html", view=view, q=question, latest=latest)
 
     @routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")
     def breakdown(by: str) -> str:
         """One table, whole."""
-        return pages.breakdown(asked.question(zone), by)
+        question = asked.question(zone)
+        view = read(lambda stats: table(stats, question, by, ROWS))
+        return render_template("dashboard/breakdown.html", table=view, q=question)
 
     @routes.get("/attempts")
     def attempts() -> str:
         """The try-ons behind a count, newest first."""
-        return pages.attempts(asked.question(zone, "count", "before"))
+        question = asked.question(zone, "count", "before")
+        count, before = request.args.get("count") or "clicks", request.args.get("before") or None
+        if count not in BEHIND:
+            raise Problem("bad_request", "count: is not known here", parameter="count")
+        if before and not ATTEMPT.fullmatch(before):
+            raise Problem("bad_request", "before: must be an attempt's id", parameter="before")
+        found = read(lambda stats: stats.attempts(question.scope, count, before))
+        return render_template(
+            "dashboard/attempts.html",
+            found=found,
+            q=question,
+            count=BY_KEY[count],
+            extra={"count": count},
+        )
 
     @routes.get("/attempts/<attempt_id>")
     def attempt(attempt_id: str) -> str:
         """One try-on and all that is kept of it."""
-        return pages.attempt(attempt_id)
+        view = None
+        if ATTEMPT.fullmatch(attempt_id):
+            view = read(lambda stats: timeline.timeline(stats, attempt_id))
+        if view is None:
+            raise Problem("not_found")
+        return render_template("dashboard/attempt.html", view=view)
 
     @routes.get("/definitions")
     def definitions() -> str:
@@ -86,112 +126,37 @@ def blueprint(services: Services, access: Access) -> Blueprint:
     @routes.get("/words")
     def words() -> str:
         """The vendor's words that no mapping knows."""
-        return pages.words()
-
-    @routes.post("/words")
-    def map_word() -> Response:
-        """Map a word, and read earlier callbacks again."""
-        return pages.map_word()
-
-    return routes
-
-
-class Pages:
-    """What each address shows."""
-
-    def __init__(self, services: Services, access: Access) -> None:
-        self._services = services
-        self._access = access
-
-    def log_in(self) -> Response | tuple[str, int]:
-        if not self._access.log_in(form().get("password", "")):
-            return self.login_form(wrong=True)
-        return self._access.go(self._access.own_page(form().get("next", "")))
-
-    def log_in_by_link(self, link: str) -> Response | tuple[str, int]:
-        if not self._access.log_in_by_link(link):
-            return self.login_form(wrong=True)
-        if request.headers.get("Sec-Fetch-Site") == "cross-site":
-            # A redirect on a way that began on another site would not carry the strict cookie.
-            return make_response(render_template("dashboard/entering.html"))
-        return self._access.go("/dashboard/")
-
-    def login_form(self, *, wrong: bool = False) -> tuple[str, int]:
-        page = render_template(
-            "dashboard/login.html",
-            wrong=wrong,
-            next=form().get("next", request.args.get("next", "")),
-        )
-        return page, 403 if wrong else 200
-
-    def home(self, question: Question) -> str:
-        services = self._services
-        gate, plans = services.gate.state(), services.settings.plans
-        day, now = today(services.settings.timezone), now_ms()
-        view = self._read(lambda stats: overview(stats, question, day, now, gate, plans))
-        latest = services.threads.run(timeline.latest, services.store)
-        return render_template("dashboard/overview.html", view=view, q=question, latest=latest)
-
-    def breakdown(self, question: Question, by: str) -> str:
-        view = self._read(lambda stats: table(stats, question, by, ROWS))
-        return render_template("dashboard/breakdown.html", table=view, q=question)
-
-    def attempts(self, question: Question) -> str:
-        count, before = request.args.get("count") or "clicks", request.args.get("before") or None
-        if count not in BEHIND:
-            raise Problem("bad_request", "count: is not known here", parameter="count")
-        if before and not ATTEMPT.fullmatch(before):
-            raise Problem("bad_request", "before: must be an attempt's id", parameter="before")
-        found = self._read(lambda stats: stats.attempts(question.scope, count, before))
-        return render_template(
-            "dashboard/attempts.html",
-            found=found,
-            q=question,
-            count=BY_KEY[count],
-            extra={"count": count},
-        )
-
-    def attempt(self, attempt_id: str) -> str:
-        view = None
-        if ATTEMPT.fullmatch(attempt_id):
-            view = self._read(lambda stats: timeline.timeline(stats, attempt_id))
-        if view is None:
-            raise Problem("not_found")
-        return render_template("dashboard/attempt.html", view=view)
-
-    def words(self) -> str:
-        mapping = self._services.words.mapped()
-        unknown = self._read(lambda stats: stats.rows("unknown_words"))
-        # One that was mapped just now is still in the try-ons, until they have been read again.
-        unknown = [each for each in unknown if normal_word(each["word"]) not in mapping]
+        mapping = services.words.mapped()
+        unknown = read(lambda stats: stats.rows("unknown_words"))
         return render_template(
             "dashboard/words.html",
-            unknown=unknown,
+            # One that was mapped just now stands in the try-ons until they have been read again.
+            unknown=[each for each in unknown if normal_word(each["word"]) not in mapping],
             mapping=mapping,
             choices=CHOICES,
             known=OUTCOMES,
             just_mapped=request.args.get("mapped", "")[:100],
         )
 
-    def map_word(self) -> Response:
+    @routes.post("/words")
+    def map_word() -> Response:
+        """Map a word, and read earlier callbacks again."""
         word, outcome = form().get("word", ""), form().get("outcome", "")
         if not word.strip() or len(word) > 200 or outcome not in CHOICES:
             raise Problem("bad_request", "word and outcome: choose one of the list")
-        self._services.threads.run(self._services.words.map, word, outcome)
+        services.threads.run(services.words.map, word, outcome)
         timer = threading.Timer(REPLAY_AFTER_S, run_apart, ("replay", "--quiet"))
         timer.daemon = True
         timer.start()
-        return self._access.go("/dashboard/words", mapped=word)
+        return access.go("/dashboard/words", mapped=word)
 
-    def _read(self, look: Callable[[Stats], T]) -> T:
-        """What one snapshot says, looked up off the event loop."""
-        store = self._services.store
+    return routes
 
-        def read() -> T:
-            with store.snapshot() as db:
-                return look(Stats(db, store.zone))
 
-        return self._services.threads.run(read)
+def _login_form(*, wrong: bool = False) -> tuple[str, int]:
+    asked_for = form().get("next", request.args.get("next", ""))
+    page = render_template("dashboard/login.html", wrong=wrong, next=asked_for)
+    return page, 403 if wrong else 200
 
 
 # What became of a callback, in words.

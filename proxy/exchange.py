@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
 
 LONGEST_HEAD = 64 * 1024
+MOST_IDLE = 256  # connections
 AT_ONCE = 64 * 1024
 POLL = get_original("select", "poll")  # to gevent's, even "now" is a turn of its loop
 
@@ -38,6 +39,9 @@ class Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         return self._connections
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:  # noqa: ARG002
+        return request.path_url
 
     def cert_verify(self, *args: Any) -> None:
         """Nothing to prepare: `Connections` always verifies."""
@@ -195,7 +199,7 @@ class Answer:
             self._reusable = bool(self._parser.should_keep_alive())
 
     def close(self) -> None:
-        if self._reusable:
+        if self._reusable and len(self._idle) < MOST_IDLE:
             self._idle.append(self._sock)
         elif self._sock:
             self._sock.close()

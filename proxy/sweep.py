@@ -36,6 +36,8 @@ def start(store: Store, writer: Writer) -> None:
                     pass
             except StorageUnavailable as error:
                 log.warning("expiry waits: %s", error)
+            except Exception:
+                log.exception("expiry failed, and goes on")
 
     threading.Thread(target=run, name="sweep", daemon=True).start()
 

@@ -1,7 +1,7 @@
 """The one place that calls the vendor: one deadline, few retries, and no doubt hidden.
 
 A session costs money, so what counts most is to know whether a request may have reached the vendor.
-`_Body` knows: it is asked for its bytes only when the connection stands and the headers are out.
+`_Body` knows: it is asked for its bytes only when the connection stands.
 """
 
 import math
@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
+from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, RemoteDisconnected
@@ -151,14 +152,14 @@ class UpstreamClient:
         self._gate = gate
         self._cooperative = is_module_patched("socket")
         self._adapter = Adapter(api_url)
-        headers = {
+        self._headers = {
             "Authorization": f"Bearer {secret}",
             "Accept": "application/json",
             "Accept-Encoding": "identity",  # nothing to inflate, no bomb to bound
             "Content-Type": "application/json",
             "User-Agent": "tryon-proxy",
         }
-        self._template = Request("POST", f"{api_url}/sessions", headers).prepare()
+        self._template = Request("POST", f"{api_url}/sessions", self._headers).prepare()
         self._retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, _Failed) and error.again),
             wait=_wait,
@@ -249,9 +250,10 @@ class UpstreamClient:
     def _send(self, running: _Running) -> Reply:
         """POST, and read the answer to its end or to one byte over what is allowed."""
         body = _Body(running.content)
-        request = self._template.copy()
+        request = copy(self._template)
+        length = {"Content-Length": str(len(running.content))}
+        request.headers = self._headers | length  # type: ignore[assignment]  # a dict does
         request.body = body  # type: ignore[assignment]  # any iterable does
-        request.headers["Content-Length"] = str(len(running.content))
         left = max(running.ends - time.monotonic(), 0.01)
         timer = gevent.Timeout(left) if self._cooperative else nullcontext()
         response: Response | None = None

@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -87,22 +88,23 @@ def _app(bench: Bench, path: Path) -> Iterator[FlaskClient]:
             "TRYON_DASHBOARD_PASSWORD": PASSWORD,
         }
     )
-    with patch.object(web.install, "__defaults__", (io.StringIO(),)):  # no log lines in the table
-        app = create_app(settings)
+    app = create_app(settings)
     time.sleep(2)  # what the sweep has to do at first
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = (
         "Basic " + b64encode(f"merchant:{PASSWORD}".encode()).decode()
     )
-    entered = client.post(
-        "/dashboard/login",
-        data={"password": PASSWORD},
-        headers={"Origin": "http://127.0.0.1:8000"},
-        base_url="http://127.0.0.1:8000",
-    )
-    if entered.status_code != 303:
-        raise RuntimeError(f"login: {entered.status_code}")
-    yield client
+    # No log lines between the tables.
+    with patch.object(web, "sys", SimpleNamespace(stdout=io.StringIO())):
+        entered = client.post(
+            "/dashboard/login",
+            data={"password": PASSWORD},
+            headers={"Origin": "http://127.0.0.1:8000"},
+            base_url="http://127.0.0.1:8000",
+        )
+        if entered.status_code != 303:
+            raise RuntimeError(f"login: {entered.status_code}")
+        yield client
 
 
 def _pages(bench: Bench, small: Path, large: Path, rounds: int) -> None:

@@ -158,15 +158,21 @@ def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on as they come in, until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON each.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line of CSV each.")
 @with_store
-def events(_: Settings, store: SQLiteStore, follow: bool, as_json: bool) -> None:
+def events(_: Settings, store: SQLiteStore, follow: bool, as_json: bool, as_csv: bool) -> None:
     """Show the newest events, the oldest of them first."""
     found = timeline.latest(store)
     last = 0
+    if as_csv:
+        click.echo(exports.lines([timeline.LATEST_COLUMNS]), nl=False)
     while True:
         for event in reversed(found):
             last = event["id"]
-            click.echo(json.dumps(event) if as_json else _line(event, store.zone))
+            if as_csv:
+                click.echo(exports.lines([event.values()]), nl=False)
+            else:
+                click.echo(json.dumps(event) if as_json else _line(event, store.zone))
         if not follow:
             return
         time.sleep(FOLLOW_EVERY_S)

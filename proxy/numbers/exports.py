@@ -62,9 +62,9 @@ def size(store: SQLiteStore, name: str, scope: Scope) -> int:
 def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
     """The header, then the rows, in texts of many lines."""
     rows = iter(rows)
-    yield _lines([columns])
+    yield lines([columns])
     while some := list(islice(rows, PART)):
-        yield _lines([[safe(cell) for cell in row] for row in some])
+        yield lines(some)
 
 
 def safe(cell: Any) -> Any:
@@ -74,7 +74,7 @@ def safe(cell: Any) -> Any:
     return cell
 
 
-def _lines(rows: Iterable[Sequence[Any]]) -> str:
+def lines(rows: Iterable[Iterable[Any]]) -> str:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text).writerows(map(safe, row) for row in rows)
     return text.getvalue()

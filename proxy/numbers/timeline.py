@@ -9,6 +9,7 @@ from storage.sqlite import SQLiteStore
 from storage.stats import Stats
 
 LATEST = 20
+LATEST_COLUMNS = ("id", "received_ms", "name", "attempt_id", "source", "product_id", "note")
 LONGEST_BODY = 4_000  # characters of a receipt's body on a page
 # With these one could act as the shopper; the last is told as a moment.
 NOT_TOLD = frozenset({"public_id", "launch_key", "launch_url", "qr_code_url", "expires_ms"})
@@ -36,8 +37,7 @@ class Timeline:
 
 
 def latest(store: SQLiteStore, after: int = 0, limit: int = LATEST) -> list[dict[str, Any]]:
-    """The newest events but impressions, newest first: id, received_ms, name, attempt_id, source,
-    product_id, note."""
+    """The newest events but impressions, newest first, by LATEST_COLUMNS."""
     with store.snapshot() as db:
         found = Stats(db, store.zone)
         return found.rows("latest_events", after=after, impressions=0, limit=limit)

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from app import cli
+from proxy.numbers.exports import safe
 from storage.events import Entry, now_ms
 from storage.sqlite import SQLiteStore
 from tests.e2e.test_dashboard import ZONE, small_history
@@ -86,7 +87,9 @@ def test_events_are_listed_and_followed(shop: Shop) -> None:
     lines = told(shop, "events").splitlines()
     assert len(lines) == 20
     assert any("callback" in line and "done" in line for line in lines)
-    assert json.loads(told(shop, "events", "--json").splitlines()[0])["name"]
+    listed = [json.loads(line) for line in told(shop, "events", "--json").splitlines()]
+    table = [*csv.DictReader(io.StringIO(told(shop, "events", "--csv")))]
+    assert table == [{name: str(safe(value)) for name, value in each.items()} for each in listed]
     process = subprocess.Popen(
         [sys.executable, "-c", "from app import cli; cli()", "events", "--follow", "--json"],
         cwd=ROOT,

@@ -6,6 +6,7 @@ all streams of a worker; the events behind it say whom to tell.
 """
 
 import errno
+import logging
 import os
 import resource
 import ssl
@@ -31,7 +32,10 @@ HEARTBEAT_S = 20.0
 BEATS = 40  # at one look: 40,000 streams have theirs in time, and none of them holds up the others
 RECONNECT_MS = 2_000
 MOST = 20_000  # streams of a worker
+PAUSE_S = 1.0  # after a failure that nobody foresaw: what lasts must not fill the log
 ENDING = b"0\r\n\r\n"  # the last chunk, RFC 9112, section 7.1
+
+log = logging.getLogger("tryon.live")
 
 
 class HandedOver(ConnectionResetError):
@@ -57,12 +61,13 @@ class _Stream:
 
     def beat(self) -> bool:
         """Whether its page still listens, as far as is known."""
-        with suppress(BlockingIOError):
-            try:
-                if not os.read(self._fd, 512):
-                    return False
-            except ConnectionError:
+        try:
+            if not os.read(self._fd, 512):
                 return False
+        except BlockingIOError:
+            pass
+        except OSError:  # reset, timed out, no route: it has gone
+            return False
         return self.send(b": still here\n\n")
 
     def _write(self, data: bytes) -> bool:
@@ -162,9 +167,13 @@ class Live:
         while True:
             self._woken.wait(LOOK_EVERY_S if self._open else None)
             self._woken.clear()
-            with suppress(StorageUnavailable):  # the next look may work again
-                self._look()
-            self._beat()
+            try:
+                with suppress(StorageUnavailable):  # the next look may work again
+                    self._look()
+                self._beat()
+            except Exception:  # without this thread no page would be told anything any more
+                log.exception("streams could not be served")
+                time.sleep(PAUSE_S)
 
     def _look(self) -> None:
         self._behind = self._store.changed() or self._behind

@@ -1,5 +1,6 @@
 """Streams: who is told what, and which connections are let go of."""
 
+import os
 import socket
 import ssl
 import time
@@ -31,6 +32,7 @@ class Facts:
         self.now = WAITING
         self.count = self.seen = 0
         self.failures = 0  # to come
+        self.failure: Exception = StorageUnavailable("the disk is away")
 
     def become(self, attempt: Attempt) -> None:
         self.now = attempt
@@ -40,7 +42,7 @@ class Facts:
         assert attempt_id == self.now.id
         if self.failures:
             self.failures -= 1
-            raise StorageUnavailable("the disk is away")
+            raise self.failure
         return self.now
 
     def position(self) -> int:
@@ -144,6 +146,22 @@ def test_it_makes_up_for_a_look_that_failed(lives: Live, facts: Facts, browser: 
     assert facts.failures == 0
 
 
+def test_a_failure_that_nobody_foresaw_is_logged_and_not_the_end(
+    lives: Live,
+    facts: Facts,
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+    browser.follow(lives)
+    facts.failures, facts.failure = 2, KeyError("a mistake of ours")
+    facts.become(OPENED)
+    assert browser.hears(b'"opened"')
+    assert facts.failures == 0
+    assert "a mistake of ours" in caplog.text
+
+
 def test_it_lets_go_of_a_connection_whose_state_it_cannot_read(
     lives: Live, facts: Facts, browser: Browser
 ) -> None:
@@ -173,6 +191,32 @@ def test_heartbeats_keep_their_time(
     browser.follow(lives)
     browser.hears(b"still here")
     assert time.monotonic() - began >= 0.2
+
+
+def test_whatever_error_a_connection_has_its_page_has_gone_and_the_others_are_told(
+    lives: Live, facts: Facts, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT_S", 0.05)
+    # ENOTCONN: as ETIMEDOUT and EHOSTUNREACH, an error that is no ConnectionError.
+    lost = socket.socket()
+    number, inode = lost.fileno(), os.fstat(lost.fileno()).st_ino
+    body = lives.stream(WAITING, {"gunicorn.socket": lost, "SERVER_PROTOCOL": "HTTP/1.1"})
+    next(body)
+    with pytest.raises(HandedOver):
+        next(body)
+    browser.follow(lives)
+    eventually(lambda: not is_open(number, inode))
+    browser.hears(b"still here")
+    facts.become(OPENED)
+    assert browser.hears(b'"opened"')
+
+
+def is_open(number: int, inode: int) -> bool:
+    """Whether a file's number is still that of the same file."""
+    try:
+        return os.fstat(number).st_ino == inode
+    except OSError:
+        return False
 
 
 def fill(browser: Browser) -> None:

@@ -17,19 +17,33 @@ from typing import Any
 import gevent
 
 from proxy import catalog
-from proxy.settings import SettingsError, load
+from proxy.settings import Settings, SettingsError, load
+
+
+class CannotStart(Exception):
+    """What is wrong, as it is to be said."""
+
+
+def checked() -> Settings:
+    """The settings; what is wrong is said here once, and not by each worker."""
+    try:
+        found = load()
+        if found.catalog:
+            catalog.load(found.catalog)
+    except SettingsError as error:
+        raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
+    except catalog.CatalogError as error:
+        raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
+    folder = found.database.parent
+    if not folder.is_dir():
+        raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
+    return found
+
 
 try:
-    settings = load()
-    if settings.catalog:  # said here once, and not by each worker
-        catalog.load(settings.catalog)
-    folder = settings.database.parent
-    if not folder.is_dir():
-        sys.exit(f"The app cannot start:\nTRYON_DATABASE: there is no folder {folder.absolute()}")
-except SettingsError as error:
-    sys.exit("\n".join(["The app cannot start:", *error.problems, "`tryon doctor` says more."]))
-except catalog.CatalogError as error:
-    sys.exit(f"The app cannot start:\nTRYON_CATALOG cannot be used. {error}")
+    settings = checked()
+except CannotStart as error:
+    sys.exit(f"The app cannot start:\n{error}")
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 workers = settings.workers
@@ -51,6 +65,22 @@ errorlog = "-"
 # Where all workers put their figures; it must be known before prometheus_client is imported.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tryon-metrics-")
+
+
+def when_ready(server: Any) -> None:
+    """Refuse a reload with wrong settings or a wrong catalogue: the workers go on with what they
+    have. When gunicorn reads this file again, it is too late: its end would end the master."""
+    reload = server.reload
+
+    def reload_if_right() -> None:
+        try:
+            checked()
+        except CannotStart as error:
+            server.log.error("Nothing was reloaded:\n%s", error)
+        else:
+            reload()
+
+    server.reload = reload_if_right
 
 
 def pre_request(_worker: Any, request: Any) -> None:

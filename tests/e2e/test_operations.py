@@ -294,6 +294,39 @@ def test_a_reload_under_load_drops_nothing_and_streams_go_on(
         assert_whole(shop)
 
 
+def test_a_reload_with_what_is_wrong_is_refused_and_the_workers_go_on(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    old, new = unique(), unique()
+    catalog, locale = tmp_path / "products.csv", tmp_path / "locale"
+    good = f"product_id,category\n{old},footwear\n"
+    catalog.write_text(good)
+    locale.write_text("de-DE")
+    settings = {"TRYON_CATALOG": str(catalog), "TRYON_LOCALE_FILE": str(locale)}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        workers = shop.workers()
+
+        def reload_and_hear(word: str) -> None:
+            before = len(shop.logged())
+            shop.process.send_signal(signal.SIGHUP)
+            eventually(lambda: word in shop.logged()[before:] or shop.process.poll() is not None)
+            assert shop.process.poll() is None, shop.logged()
+
+        catalog.write_text(good + "sku 2,footwear\n")
+        reload_and_hear("products.csv: line 3")
+        catalog.unlink()
+        reload_and_hear("TRYON_CATALOG")
+        catalog.write_text(good + f"{new},footwear\n")
+        locale.write_text("German")
+        reload_and_hear("TRYON_LOCALE")
+        assert shop.workers() == workers
+        assert shop.click(old).status_code == 201
+        assert shop.click(new).status_code == 400
+        locale.write_text("de-DE")
+        shop.process.send_signal(signal.SIGHUP)
+        eventually(lambda: shop.click(new).status_code == 201)
+
+
 def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vendor) -> None:
     with running_shop(tmp_path, vendor) as shop:
         session = shop.click(unique()).json()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import gevent
 from flask import Flask, Response, g, request
 from gevent.monkey import is_module_patched
+from gunicorn.http.errors import ParseException
 from pydantic_core import to_json
 from werkzeug.exceptions import ClientDisconnected
 
@@ -187,7 +188,7 @@ def read_body(limit: int) -> bytes:
         if fired is not timer:
             raise
         raise Problem("request_timeout") from None
-    except (OSError, ClientDisconnected):  # gunicorn's own errors are OSErrors
+    except (OSError, ClientDisconnected, ParseException):  # gunicorn's: of chunks, of trailers
         raise Problem("bad_request", CUT_SHORT) from None
     if len(body) > limit:
         raise Problem("payload_too_large")

@@ -198,6 +198,22 @@ def test_chunks_that_cannot_be_read_are_the_senders_mistake(trial: Trial, chunks
     assert trial.state == "waiting"
 
 
+@pytest.mark.parametrize(
+    "trailer",
+    [b"no colon\r\n", b"X\0: y\r\n", b"X: \0\r\n", b"X: " + b"y" * 70_000 + b"\r\n"],
+    ids=["no colon", "name", "value", "length"],
+)
+def test_a_trailer_that_cannot_be_read_is_the_senders_mistake_and_noted(
+    trial: Trial, trailer: bytes
+) -> None:
+    head = f"POST {trial.path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = trial.body()
+    chunks = b"%x\r\n%b\r\n0\r\n%b\r\n" % (len(body), body, trailer)
+    assert raw(trial.shop, head.encode(), chunks)[0] == 400
+    assert trial.verdicts() == [("unreadable", "bad_request")]
+    assert trial.state == "waiting"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "gzip, gzip"])
 def test_an_encoded_body_is_refused_and_not_inflated(trial: Trial, coding: str) -> None:
     assert len(BOMB) < 65_536

@@ -171,6 +171,13 @@ def mask(path: str) -> str:
     return KEY.sub(lambda key: key[0][:4] + "…", path)[:200]
 
 
+def is_coded() -> bool:
+    """Whether the request's body would have to be decoded first. Nothing here is inflated, and so
+    nothing can burst; `identity` is the name of no coding, in whatever case (RFC 9110, 8.4.1)."""
+    coding = request.headers.get("Content-Encoding", "")
+    return coding.strip().lower() not in ("", "identity")
+
+
 def read_body(limit: int) -> bytes:
     """The request's body of at most `limit` bytes, whatever Content-Length says.
 

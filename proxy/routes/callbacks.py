@@ -55,7 +55,7 @@ class _Received:
         self._at_ms = now_ms()
 
     def body(self) -> bytes:
-        if request.headers.get("Content-Encoding", "identity") != "identity":
+        if web.is_coded():
             self._keep(b"", "unreadable", "unsupported_media_type")
             raise Problem("unsupported_media_type")
         try:

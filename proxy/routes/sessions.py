@@ -134,8 +134,7 @@ def _json_body(*types: str) -> Any:
 
 
 def _refuse_coding() -> None:
-    """Nothing is inflated here, and so nothing can burst."""
-    if request.content_encoding:
+    if web.is_coded():
         raise Problem("unsupported_media_type")
 
 

@@ -223,6 +223,12 @@ def test_an_encoded_body_is_refused_and_not_inflated(trial: Trial, coding: str) 
     assert trial.verdicts() == [("unreadable", "unsupported_media_type")]
 
 
+@pytest.mark.parametrize("coding", ["", "identity", "Identity", "IDENTITY "])
+def test_a_coding_that_is_none_is_taken(trial: Trial, coding: str) -> None:
+    assert trial.call(Content_Encoding=coding).status_code == 204
+    assert trial.state == "completed"
+
+
 def test_a_bomb_that_hides_its_coding_is_unreadable(trial: Trial) -> None:
     assert trial.call(BOMB).status_code == 400
     assert trial.receipts()[0][2] == BOMB

@@ -283,6 +283,12 @@ def test_it_refuses_an_encoded_body(shop: Shop, kind: str, coding: str) -> None:
     refused(answer, 415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("coding", ["", "Identity"])
+def test_it_takes_a_coding_that_is_none(shop: Shop, coding: str) -> None:
+    body = json.dumps(GOOD | {"product_id": unique()})
+    assert post(shop, "/sessions", body, Content_Encoding=coding).status_code == 201
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/x-www-form-urlencoded"], ids=["json", "form"]

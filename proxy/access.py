@@ -129,7 +129,10 @@ class Access:
 
     def _basic(self) -> bool:
         """With any user name. A client that was right before may ask as often as it likes."""
-        given = request.authorization
+        try:
+            given = request.authorization
+        except ValueError:  # Werkzeug's, where the base64 is not even ASCII
+            return False
         if given is None or given.type != "basic":
             return False
         is_right = password_is_right(self._settings, given.password or "")

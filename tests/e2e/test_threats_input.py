@@ -172,6 +172,7 @@ def test_no_header_is_our_mistake(shop: Shop, headers: str) -> None:
         "/go/x",
         "/metrics",
         "/sessions/x",
+        "/dashboard/stats.json",
     ):
         request = f"GET {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\nConnection: close\r\n\r\n"
         status, answer = raw(shop, request.encode("latin-1"))

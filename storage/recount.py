@@ -84,8 +84,8 @@ def rebuild(store: SQLiteStore, progress: Progress = quiet) -> None:
     :raises StorageUnavailable: an event cannot be read; all is as it was.
     """
     with store.transaction() as db:
-        terms = Terms.read(db, store.zone)
-        _rebuild(db, terms, terms.zone, progress)
+        _rebuild(db, Terms.read(db, store.zone), store.zone, progress)
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('timezone', ?)", (store.zone.key,))
 
 
 def ensure_timezone(store: SQLiteStore, progress: Progress = quiet) -> bool:

@@ -235,6 +235,16 @@ def test_another_time_zone_counts_by_its_own_days(store: SQLiteStore) -> None:
     moved.close()
 
 
+def test_a_rebuild_counts_by_the_days_of_the_zone_that_is_set(store: SQLiteStore) -> None:
+    other = ZoneInfo("Asia/Kolkata")
+    moved = SQLiteStore(store.path, other)
+    rebuild(moved)
+    assert {name: table(store.path, name) for name in TABLES} == oracle.recount(store.path, other)
+    assert not ensure_timezone(moved)  # there is nothing left to do at the next start
+    assert verify(moved) == []
+    moved.close()
+
+
 def test_another_time_zone_keeps_the_sums_of_what_was_purged(store: SQLiteStore) -> None:
     purge(store, "2026-03-29")
     before = _clicks(store)

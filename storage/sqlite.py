@@ -20,8 +20,8 @@ from storage.migrations import migrations
 from storage.store import Changes, Committed, Conflict, StorageUnavailable
 
 CREATED_SINCE = """
-SELECT count(*) FROM attempts
-WHERE local_day >= ? AND (created_ms IS NOT NULL OR reason = 'upstream_timeout')
+SELECT count(*) FROM attempts WHERE local_day >= ?
+AND (created_ms IS NOT NULL OR reason IN ('upstream_timeout', 'bad_upstream_reply'))
 """
 
 

@@ -62,7 +62,8 @@ class Store(Protocol):
         """Attempts whose session's time is over, and which have not ended."""
 
     def created_since(self, day: str) -> int:
-        """Sessions created, or that may have been (no answer came), on a day and after it."""
+        """Sessions created on a day and after it, or that may have been: no answer came, or a wrong
+        one."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """Whether this process, of all workers, holds `key` as long as the context lasts."""

@@ -41,7 +41,7 @@ from tests.storage.histories import (
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = moment("2026-06-15T12:00", "Europe/Berlin")
-A, B, C = (attempt_id(NOON, number) for number in (1, 2, 3))
+A, B, C, D = (attempt_id(NOON, number) for number in (1, 2, 3, 4))
 ROOT = Path(__file__).parents[2]
 
 
@@ -260,10 +260,10 @@ def test_what_is_due_has_a_session_whose_time_is_over(store: SQLiteStore) -> Non
 def test_a_session_that_may_have_been_made_counts_as_made(store: SQLiteStore) -> None:
     failed = [
         event("create_failed", a, NOON, "proxy", code=code)
-        for a, code in ((B, "upstream_timeout"), (C, "unavailable"))
+        for a, code in ((B, "upstream_timeout"), (C, "unavailable"), (D, "bad_upstream_reply"))
     ]
     store.commit([session(A), *(Entry((click(each.attempt_id), each)) for each in failed)])
-    assert store.created_since("2026-06-15") == 2
+    assert store.created_since("2026-06-15") == 3
     assert store.created_since("2026-06-16") == 0
 
 

@@ -29,7 +29,7 @@ bench: $(VENV)/test
 	$(RUN) -m benchmarks $(ARGS)
 
 crash-test: $(VENV)/test ## the long form: a hundred kills
-	CRASHES=100 $(RUN) -m pytest -m slow -k crash $(ARGS)
+	CRASHES=100 $(RUN) -m pytest -m slow -k "crash or kill" $(ARGS)
 
 $(VENV)/run: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

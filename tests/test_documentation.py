@@ -1,7 +1,9 @@
-"""The documents say what the code does."""
+"""The documents say what the code does, and the Makefile does what it says."""
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,23 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_the_crash_test_runs_every_test_that_counts_its_crashes() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ncrash-test:")[2]
+    chosen = re.search(r"-k (\w+|\"[^\"]+\")", recipe)
+    assert chosen
+    proofs = "tests/e2e/test_proofs.py"
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-m", "slow", "-k", chosen[1].strip('"'),
+         proofs],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout  # fmt: skip
+    tests = re.split(r"^def (?=test_)", (ROOT / proofs).read_text(), flags=re.M)[1:]
+    counting = [test.partition("(")[0] for test in tests if "range(CRASHES)" in test]
+    assert len(counting) == 2
+    for name in counting:
+        assert f"{proofs}::{name}" in listed

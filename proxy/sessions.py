@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from proxy import metrics
 from proxy.capability import TOKEN, CallbackKeys, new_token
 from proxy.catalog import Catalog
-from proxy.contract import Asset, Session, SessionRequest
+from proxy.contract import EARLIEST_MS, LATEST_MS, Asset, Session, SessionRequest
 from proxy.errors import Problem
 from proxy.limits import Limits
 from proxy.upstream import UpstreamClient, UpstreamFailure
@@ -220,7 +220,8 @@ def _created(attempt_id: str, session: Session) -> Event:
         launch_key=new_token(),
         session_id=session.id,
         launch_url=session.launch_url,
-        expires_ms=int(session.expires_at.timestamp() * 1000),
+        # At the edge of the calendar no page could show it.
+        expires_ms=min(max(int(session.expires_at.timestamp() * 1000), EARLIEST_MS), LATEST_MS),
         qr_code_url=session.qr_code_url,
         metadata=session.metadata or None,
     )

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import requests
 
 from proxy.capability import CallbackKeys
 from proxy.settings import load
-from tests.e2e.wire import at_once, counted, http, peak_memory, post, rows, spread
+from tests.e2e.wire import assert_whole, at_once, counted, http, peak_memory, post, rows, spread
 from tests.servers import (
     METRICS_TOKEN,
     PASSWORD,
@@ -244,6 +246,67 @@ def test_what_may_have_arrived_is_not_sent_again_and_its_callback_resolves_it(
     assert rows(hasty, sql, product_id) == [(1, 1, 1, 0)]
     assert shop_click(hasty, product_id, click_id=click_id) == (410, "gone")
     assert vendor.calls(product_id) == 1
+
+
+# --- A time that no calendar shows ----------------------------------------------------------------
+
+
+@contextmanager
+def vendor_of(expires_at: str) -> Iterator[Vendor]:
+    """A vendor all of whose sessions have the same end."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            session = {
+                "id": unique("tsn"),
+                "status": "ready",
+                "launch_url": f"http://127.0.0.1:{self.server.server_address[1]}/launch",
+                "expires_at": expires_at,
+            }
+            body = json.dumps(session).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield Vendor(f"http://127.0.0.1:{server.server_address[1]}")
+        finally:
+            server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "shown"),
+    [
+        ("9999-12-31T23:59:59-12:00", "2100-01-01T00:00:00Z"),
+        ("0001-01-01T00:00:00+14:00", "2000-01-01T00:00:00Z"),
+    ],
+)
+def test_an_end_at_the_edge_of_the_calendar_is_moved_to_where_pages_can_show_it(
+    tmp_path: Path, expires_at: str, shown: str
+) -> None:
+    with vendor_of(expires_at) as edge, running_shop(tmp_path, edge) as shop:
+        answer = shop.click(unique())
+        assert (answer.status_code, answer.json()["expires_at"]) == (201, shown)
+        session = answer.json()
+        pages = [session["status_url"], session["handoff_url"], session["launch_url"]]
+        pages += [f"{shop.url}/qr/{session['id']}.svg", f"{shop.url}/dashboard/live.json"]
+        ((attempt_id,),) = rows(shop, "SELECT id FROM attempts")
+        pages += [f"{shop.url}/dashboard/attempts", f"{shop.url}/dashboard/attempts/{attempt_id}"]
+        pages += [f"{shop.url}/dashboard/export/attempts.csv"]
+        merchant = http()
+        merchant.post(f"{shop.url}/dashboard/login", data={"password": PASSWORD})
+        for page in pages:
+            found = merchant.get(page, auth=("any", PASSWORD), allow_redirects=False)
+            assert found.status_code in (200, 302, 410), page
+        assert_whole(shop)
 
 
 # --- Secrets --------------------------------------------------------------------------------------

@@ -95,6 +95,9 @@ class Limits:
             midnight = now - now % DAY_MS + DAY_MS
             proposed = secrets.randbits(62)
             salt, _ = self._salt = self._counters.agree("salt", proposed, midnight, now)
+            # Whoever was counted by an older salt is not found again. Budgets stay: they are few,
+            # and a clock that ran ahead must not give back what was spent.
+            self._counters.prune(now, keep="budget:")
         return str(salt).encode()
 
 

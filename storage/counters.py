@@ -48,6 +48,9 @@ RETURNING value, until_ms
 UNDER = """
 SELECT key, value, until_ms FROM counters WHERE key >= ? AND key < ? AND until_ms > ?
 """
+PRUNE = """
+DELETE FROM counters WHERE until_ms <= :now AND NOT (key >= :keep AND key < :end)
+"""
 PUT = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value, until_ms = excluded.until_ms
@@ -117,9 +120,9 @@ class Counters:
         for key in keys:
             self._one("DELETE FROM counters WHERE key = :key", key=key)
 
-    def prune(self, now_ms: int) -> None:
-        """Delete what is past its end."""
-        self._one("DELETE FROM counters WHERE until_ms <= :now", now=now_ms)
+    def prune(self, now_ms: int, keep: str) -> None:
+        """Delete what is past its end, but for the keys that begin with `keep`."""
+        self._one(PRUNE, now=now_ms, keep=keep, end=f"{keep}\x7f")
 
     def close(self) -> None:
         self._db.close()

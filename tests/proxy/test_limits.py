@@ -1,6 +1,7 @@
 """Rates and budgets: exact, by the shop's own days, and fair to who shares an address."""
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from proxy import limits
 from proxy.errors import Problem
 from proxy.limits import Limits
 from proxy.settings import load
+from storage.connection import connect
 from storage.counters import Counters
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -121,6 +123,27 @@ def test_no_address_is_kept(build: Build, tmp_path: Path) -> None:
     build().admit_session("192.0.2.77")
     for path in tmp_path.iterdir():
         assert b"192.0.2.77" not in path.read_bytes()
+
+
+def test_clients_of_another_day_leave_nothing(build: Build, clock: Clock, tmp_path: Path) -> None:
+    limits = build(TRYON_CLIENT_RATE="3/minute")
+    for number in range(50):
+        limits.admit_session(f"192.0.2.{number}")
+    clock.at_ms = ms("2026-11-25T12:00")
+    limits.admit_session("192.0.2.1")
+    with closing(connect(tmp_path / "counters")) as db:
+        kept = [key.partition(":")[0] for (key,) in db.execute("SELECT key FROM counters")]
+    assert sorted(kept) == ["salt", "sessions"]
+
+
+def test_a_clock_that_ran_ahead_gives_no_budget_back(build: Build, clock: Clock) -> None:
+    limits = build(TRYON_MONTHLY_SESSIONS="2")
+    right = clock.at_ms
+    assert admitted(limits.spend, 5) == 2
+    clock.at_ms = ms("2027-02-01T12:00")
+    limits.admit_session("192.0.2.1")
+    clock.at_ms = right
+    assert admitted(limits.spend, 5) == 0
 
 
 @pytest.mark.parametrize(

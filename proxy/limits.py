@@ -36,9 +36,11 @@ class Limits:
     def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
         """Count one request of a kind from a client (an IP address)."""
         now = now_ms()
-        wait_ms = self._counters.take(
-            f"{what}:{self._pseudonym(client, now)}", limit, period_ms, now
-        )
+        key = f"{what}:{self._pseudonym(client, now)}"
+        wait_ms = self._counters.take(key, limit, period_ms, now)
+        if wait_ms > period_ms:  # the clock was set back since
+            self._counters.drop(key)
+            wait_ms = self._counters.take(key, limit, period_ms, now)
         if wait_ms:
             raise Problem("rate_limited", retry_after=-(-wait_ms // 1000))
 

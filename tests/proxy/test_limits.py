@@ -93,6 +93,16 @@ def test_a_client_has_its_rate_and_not_one_more(build: Build, clock: Clock) -> N
     assert admitted(lambda: limits.admit_session("192.0.2.1"), 8) == 5
 
 
+def test_a_clock_that_was_set_back_locks_nobody_out(build: Build, clock: Clock) -> None:
+    limits = build(TRYON_CLIENT_RATE="2/minute")
+    right = clock.at_ms
+    clock.at_ms = right + 30 * 86_400_000
+    assert admitted(lambda: limits.admit_session("192.0.2.1"), 5) == 2
+    clock.at_ms = right
+    assert admitted(lambda: limits.admit_session("192.0.2.1"), 5) == 2
+    assert refusal(lambda: limits.admit_session("192.0.2.1")).retry_after == 60
+
+
 def test_an_ipv6_network_counts_as_one_client(build: Build) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")
     network = iter(range(100))

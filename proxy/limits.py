@@ -49,6 +49,11 @@ class Limits:
         rate = self._settings.client_rate
         self.admit("sessions", client, rate.limit, rate.seconds * 1000)
 
+    def admit_reuse(self, client: str) -> None:
+        """Count a session that a client found again: ten times as many as new ones."""
+        rate = self._settings.client_rate
+        self.admit("reuses", client, 10 * rate.limit, rate.seconds * 1000)
+
     def spend(self) -> int:
         """Take one session out of every budget, or raise and take none.
 

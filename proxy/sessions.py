@@ -95,6 +95,7 @@ class Sessions:
         lasts = attempt and attempt.outcome == "open" and (attempt.expires_ms or 0) > now
         if not attempt or not lasts or attempt.product_id != click.product_id:
             return None
+        self._limits.admit_reuse(click.client)  # it costs no session, but each is a row
         key = f"reused:{click.click_id or new_token()}"
         return self._writer.submit(
             Entry((event("reused", attempt.id, now, "button", key=key),))

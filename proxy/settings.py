@@ -186,7 +186,7 @@ class Settings:
     client_rate: Rate = setting(
         values.rate,
         "New sessions that one client may start: a number, and `second`, `minute`, `hour` or "
-        "`day`.",
+        "`day`. Sessions that were there already it may find again ten times as often.",
         default="20/minute",
     )
     daily_sessions: int | None = setting(

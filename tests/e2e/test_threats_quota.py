@@ -49,6 +49,18 @@ def test_a_client_has_its_rate_whatever_address_it_claims(limited: Shop, vendor:
     assert http().get(f"{limited.url}/sessions/{session}").status_code == 200
 
 
+def test_a_session_is_found_again_ten_times_as_often_as_a_new_one_is_made(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor, TRYON_CLIENT_RATE="2/hour") as shop:
+        product_id = unique()
+        session = shop.click(product_id).json()
+        found = at_once(30, lambda _: click(shop, product_id, resume=session["id"]))
+        assert counted(found) == {(200, ""): 20, (429, "rate_limited"): 10}
+        assert rows(shop, "SELECT clicks FROM attempts") == [(21,)]
+        assert click(shop, unique()) == (201, "")  # none of it counts as new
+
+
 def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
     tmp_path: Path, vendor: Vendor
 ) -> None:

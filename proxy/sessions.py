@@ -149,7 +149,12 @@ class Sessions:
 
     def _create(self, click: Click, attempt_id: str) -> Attempt:
         self._limits.admit_session(click.client)
-        spent = self._limits.spend()
+        try:
+            spent = self._limits.spend()
+        except Problem as spent_up:
+            with suppress(StorageUnavailable):  # the shopper's answer is the same
+                self._record(click, None, _create_failed(attempt_id, spent_up.code))
+            raise
         try:
             session, call = self._upstream.create_session(self._request(click, attempt_id))
         except UpstreamFailure as failure:
@@ -176,13 +181,14 @@ class Sessions:
             assets=tuple(Asset.of(url) for url in product.asset_urls) if product else None,
         )
 
-    def _record(self, click: Click, call: UpstreamCall, outcome: Event) -> Attempt:
-        """The click, the call and what it brought, in one transaction."""
-        metrics.observe(metrics.UPSTREAM, call.duration_ms / 1000, call.error or "ok")
+    def _record(self, click: Click, call: UpstreamCall | None, outcome: Event) -> Attempt:
+        """The click, the call if there was one, and what came of it, in one transaction."""
         attempt_id = outcome.attempt_id
+        if call:
+            metrics.observe(metrics.UPSTREAM, call.duration_ms / 1000, call.error or "ok")
+            call = call._replace(attempt_id=attempt_id)
         events = (_click(click, attempt_id), outcome)
-        entry = Entry(events, call=call._replace(attempt_id=attempt_id))
-        attempt = self._writer.submit(entry).attempt
+        attempt = self._writer.submit(Entry(events, call=call)).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
 

@@ -60,7 +60,8 @@ DEFINITIONS = (
     _sum(
         "create_failed",
         "No session came",
-        "Clicks that got no session, since the vendor failed or refused, or a limit was reached.",
+        "Clicks that got no session, since the vendor failed or refused, or a budget was spent. "
+        "What the rate of one client refuses is not taken for a shopper's, and counted nowhere.",
     ),
     _sum(
         "reused",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.wire import at_once, counted, http, post, rows, spread
+from tests.e2e.wire import assert_whole, at_once, counted, http, post, rows, spread
 from tests.servers import DESKTOP, Shop, Vendor, eventually, running_shop, unique
 
 
@@ -104,6 +104,25 @@ def test_a_budget_is_exact_over_workers_and_a_kill(
         }
         assert vendor.calls(product_id) == 25
         assert rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL") == [(25,)]
+
+
+def test_a_click_that_a_budget_refuses_is_in_the_funnel_and_one_of_a_flood_is_not(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    settings = {"TRYON_DAILY_SESSIONS": "1", "TRYON_CLIENT_RATE": "4/hour"}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        product_id, click_id = unique(), str(uuid.uuid4())
+        assert click(shop, product_id) == (201, "")
+        assert click(shop, product_id) == (429, "budget_exhausted")
+        for _ in range(2):  # the same click, tried again
+            assert click(shop, product_id, click_id=click_id) == (429, "budget_exhausted")
+        assert click(shop, product_id) == (429, "rate_limited")
+        sql = "SELECT clicks, created, create_failed FROM totals_day_product"
+        assert rows(shop, sql) == [(3, 1, 2)]
+        sql = "SELECT reason FROM attempts WHERE outcome = 'create_failed'"
+        assert rows(shop, sql) == [("budget_exhausted",)] * 2
+        assert vendor.calls(product_id) == 1
+        assert_whole(shop)
 
 
 @pytest.mark.slow

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from storage.connection import connect
 
+BUSY_MS = 500  # a statement runs on the event loop: as long as it waits, all wait
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (
     key TEXT PRIMARY KEY, value INTEGER NOT NULL, until_ms INTEGER NOT NULL
@@ -63,6 +65,7 @@ class Counters:
     def __init__(self, path: Path) -> None:
         self._db = connect(path, synchronous="NORMAL")
         self._db.execute(SCHEMA)
+        self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")  # opening may wait as long as any
         self._lock = threading.Lock()
 
     def _one(self, sql: str, **values: str | int) -> tuple[int, ...] | None:

@@ -4,12 +4,13 @@ import json
 import re
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -394,6 +395,38 @@ def test_a_full_disk_is_said_and_nothing_false_is(tmp_path: Path, vendor: Vendor
         assert shop.click(other).status_code == 201
         assert http().get(f"{shop.url}/readyz").status_code == 200
         assert_whole(shop)
+
+
+def test_counters_that_another_program_holds_are_said_soon_and_hold_up_nothing_else(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        product_id = unique()
+        session = shop.click(product_id).json()
+        path = f"{shop.database}-counters"
+        with (
+            closing(sqlite3.connect(path, isolation_level=None)) as holder,
+            closing(sqlite3.connect(path, timeout=4, check_same_thread=False)) as patient,
+        ):
+            holder.execute("BEGIN IMMEDIATE")
+            # Whoever waits for four seconds is still waiting when the click has its answer.
+            waiting = threading.Thread(target=wait_in_vain, args=[patient])
+            waiting.start()
+            answer = shop.click(unique())
+            assert waiting.is_alive(), "the click waited longer"
+            waiting.join()
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert shop.launch(session["launch_url"]).status_code == 302
+            assert vendor.call_back(product_id)[0]["status"] == 204
+            assert shop.state(session) == "completed"
+            holder.execute("ROLLBACK")
+        assert shop.click(unique()).status_code == 201
+
+
+def wait_in_vain(connection: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        connection.execute("BEGIN IMMEDIATE")
 
 
 @pytest.mark.slow

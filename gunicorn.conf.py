@@ -4,12 +4,13 @@ HOST and PORT say where to listen (127.0.0.1:8000), everything else is a TRYON_ 
 """
 
 import os
+import resource
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -61,6 +62,11 @@ LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come b
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"
+
+# Each open page is a file; where the limit is the usual 1,024, more may be taken by asking.
+with suppress(OSError, ValueError):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 # Where all workers put their figures; it must be known before prometheus_client is imported.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:

@@ -220,6 +220,20 @@ def test_open_streams_are_counted_while_they_are_open(quiet_shop: Shop) -> None:
     eventually(lambda: figures(shop)["tryon_open_streams"] <= before)
 
 
+def test_a_worker_may_open_as_many_files_as_the_system_lets_it(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = ours[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most // 2, most))  # which the shop inherits
+    try:
+        with running_shop(tmp_path, vendor) as shop:
+            limits = {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in shop.workers()}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, ours)
+    assert limits == {(most, most)}
+
+
 # --- Stopping and restarting ----------------------------------------------------------------------
 
 

@@ -17,6 +17,9 @@ from typing import Any
 
 import gevent
 
+# The working directory is the merchant's: it has the settings, and may have an app.py of its own.
+sys.path.insert(0, str(Path(__file__).parent.absolute()))
+
 from proxy import catalog
 from proxy.settings import Settings, SettingsError, load
 

@@ -47,7 +47,6 @@ def serve() -> None:
     """
     load_settings()
     arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
-    os.chdir(HERE)
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606
 
 

@@ -12,7 +12,9 @@ import click
 import pytest
 
 from app import cli
-from tests.servers import ROOT, TOKEN, Shop, eventually, free_port, http
+from tests.e2e.test_dashboard import log_in, token
+from tests.e2e.wire import rows
+from tests.servers import ROOT, TOKEN, Shop, Vendor, eventually, free_port, http, unique
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -93,6 +95,40 @@ def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> No
 
 
 SERVE = ["-c", "from app import cli; cli()", "serve"]
+
+
+def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendor: Vendor) -> None:
+    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_DATABASE="sqlite:///own.db")
+    shop.database = tmp_path / "own.db"
+    settings = {name: text for name, text in shop.environ.items() if name.startswith("TRYON_")}
+    (tmp_path / ".env").write_text("".join(f"{name}={text}\n" for name, text in settings.items()))
+    (tmp_path / "app.py").write_text("raise SystemExit('this is the app of somebody else')\n")
+    environ = {name: text for name, text in shop.environ.items() if name not in settings}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", *SERVE],
+            cwd=tmp_path,
+            env=environ | {"PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually(lambda: process.poll() is not None or _answers(f"{shop.url}/healthz"))
+        assert process.poll() is None, shop.logged()
+        product_id = unique()
+        assert shop.click(product_id).status_code == 201
+        # What is done apart is done to the same database.
+        vendor.call_back(product_id, state="evaporated")
+        outcome = "SELECT outcome FROM attempts"
+        assert rows(shop, outcome) == [("other",)]
+        merchant = log_in(shop)
+        words = f"{shop.url}/dashboard/words"
+        fields = {"token": token(merchant.get(words).text), "word": "evaporated"}
+        assert merchant.post(words, data=fields | {"outcome": "failed"}).ok
+        eventually(lambda: rows(shop, outcome) == [("failed",)])
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:

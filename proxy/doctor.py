@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,6 @@ import requests
 from proxy import catalog, services
 from proxy.gate import Gate
 from proxy.settings import Settings, unknown
-from proxy.upstream import UpstreamClient
 from storage.connection import VERSION, WAL_IS_SAFE
 from storage.counters import Counters
 from storage.events import Entry
@@ -51,11 +51,8 @@ def checks(settings: Settings) -> Iterator[Check]:
 
 def _database(settings: Settings) -> Check:
     try:
-        store = services.open_store(settings)
-        try:
+        with closing(services.open_store(settings)) as store:
             store.commit([Entry()])
-        finally:
-            store.close()
     except StorageUnavailable as error:
         mend = "The folder must exist, and the file be writable for the user that serves."
         return Check("database", False, str(error), mend)
@@ -105,20 +102,10 @@ def _public_url(settings: Settings) -> Check:
 
 def _vendor(settings: Settings) -> Iterator[Check]:
     counters = Counters(Path(":memory:"))  # asks the vendor whatever the workers have learnt of it
-    try:
-        client = UpstreamClient(
-            api_url=settings.api_url,
-            token=settings.api_token,
-            launch_hosts=settings.launch_hosts,
-            allow_http=settings.allow_http,
-            deadline=WAIT_S,
-            gate=Gate(counters),
-        )
-        for step in client.probe().steps:
+    with closing(counters):
+        for step in services.upstream_client(settings, Gate(counters), WAIT_S).probe():
             mend = "" if step.ok else MENDS[step.name]
             yield Check(f"vendor: {step.name}", step.ok, step.detail, mend)
-    finally:
-        counters.close()
 
 
 def _clock(settings: Settings) -> Check:

@@ -46,6 +46,17 @@ def open_store(settings: Settings) -> SQLiteStore:
     return SQLiteStore(settings.database, settings.timezone)
 
 
+def upstream_client(settings: Settings, gate: Gate, deadline_s: float) -> UpstreamClient:
+    return UpstreamClient(
+        api_url=settings.api_url,
+        token=settings.api_token,
+        launch_hosts=settings.launch_hosts,
+        allow_http=settings.allow_http,
+        deadline=deadline_s,
+        gate=gate,
+    )
+
+
 def build(settings: Settings) -> Services:
     """All of it, running: the writer, the live updates and the expiry sweep have their threads.
 
@@ -63,18 +74,10 @@ def build(settings: Settings) -> Services:
     limits = Limits(settings, counters, store)
     keys = CallbackKeys(settings.secret_key)
     products = catalog.load(settings.catalog) if settings.catalog else {}
-    upstream = UpstreamClient(
-        api_url=settings.api_url,
-        token=settings.api_token,
-        launch_hosts=settings.launch_hosts,
-        allow_http=settings.allow_http,
-        deadline=settings.upstream_deadline,
-        gate=gate,
-    )
     sessions = Sessions(
         store=store,
         writer=writer,
-        upstream=upstream,
+        upstream=upstream_client(settings, gate, settings.upstream_deadline),
         limits=limits,
         keys=keys,
         catalog=products,

@@ -66,19 +66,11 @@ class UpstreamFailure(Problem):
 
 
 class Step(NamedTuple):
+    """Of a probe of the vendor."""
+
     name: str  # dns, tcp, tls, token
     ok: bool
     detail: str
-
-
-class ProbeResult(NamedTuple):
-    """How far a connection to the vendor got; the last step is the one that failed, if any did."""
-
-    steps: tuple[Step, ...]
-
-    @property
-    def ok(self) -> bool:
-        return all(step.ok for step in self.steps)
 
 
 class _Failed(Exception):
@@ -301,9 +293,9 @@ class UpstreamClient:
     def close(self) -> None:
         self._adapter.close()
 
-    def probe(self) -> ProbeResult:
+    def probe(self) -> list[Step]:
         """For `doctor`: name, connection, TLS and token, the latter by asking for a session that
-        does not exist, which spends nothing."""
+        does not exist, which spends nothing. The last step is the one that failed, if any did."""
         steps: list[Step] = []
         try:
             for step in self._probe():
@@ -311,7 +303,7 @@ class UpstreamClient:
         except FAILURES as error:
             name = ("dns", "tcp", "tls", "token")[len(steps)]
             steps.append(Step(name, False, _cause(error)))
-        return ProbeResult(tuple(steps))
+        return steps
 
     def _probe(self) -> Iterator[Step]:
         url = urlsplit(self._api_url)

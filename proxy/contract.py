@@ -130,7 +130,7 @@ def vendor_reason(body: bytes) -> str:
     """The sentence inside an error reply, whose shape the page leaves open."""
     try:
         value = read_json(body)
-    except BadJSON:
+    except Unreadable:
         return body.decode(errors="replace")
     for _ in range(3):  # {"error": {"message": "..."}} and flatter
         if not isinstance(value, dict):
@@ -143,9 +143,9 @@ def vendor_reason(body: bytes) -> str:
 # --- Strict JSON ----------------------------------------------------------------------------------
 
 
-class BadJSON(ValueError):
-    """A body that is not JSON that we take. `reason` is the code for log, metric and receipt:
-    not_json, duplicate_key, too_deep or bad_value."""
+class Unreadable(ValueError):
+    """A body that we do not take. `reason` is the code for log, metric and receipt: not_json,
+    duplicate_key, too_deep or bad_value; of a callback also not_object, no_session_id, no_state."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -153,7 +153,7 @@ class BadJSON(ValueError):
 
 
 def read_json(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259), or BadJSON.
+    """The value of a JSON text (RFC 8259), or Unreadable.
 
     UTF-8 without BOM; no NaN or infinity, no lone surrogate, no duplicate key, no NUL in a string,
     integers below 2^64, containers at most `DEEPEST` deep. The caller bounds the body's size.
@@ -162,7 +162,7 @@ def read_json(body: bytes) -> Any:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
         deep = "recursion limit" in str(error)
-        raise BadJSON("too_deep" if deep else "not_json") from None
+        raise Unreadable("too_deep" if deep else "not_json") from None
     _check(value)
     if b":" in body:
         # from_json keeps the last of two equal keys without a word. The text is known to be valid
@@ -175,16 +175,16 @@ def _check(value: Any, depth: int = 1) -> None:
     match value:
         case str():
             if "\0" in value:
-                raise BadJSON("bad_value")
+                raise Unreadable("bad_value")
         case float():  # 1e999 is valid JSON and reads as infinity
             if value - value != 0:
-                raise BadJSON("bad_value")
+                raise Unreadable("bad_value")
         case int():
             if abs(value) >= 2**64:
-                raise BadJSON("bad_value")
+                raise Unreadable("bad_value")
         case list() | dict():
             if depth > DEEPEST:
-                raise BadJSON("too_deep")
+                raise Unreadable("too_deep")
             for inner in value:
                 _check(inner, depth + 1)
             if isinstance(value, dict):
@@ -194,7 +194,7 @@ def _check(value: Any, depth: int = 1) -> None:
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise BadJSON("duplicate_key")
+        raise Unreadable("duplicate_key")
 
 
 STANDARD = json.JSONDecoder(object_pairs_hook=_refuse_duplicates)
@@ -239,15 +239,6 @@ REFERENCES = (
 )
 
 
-class UnreadableCallback(ValueError):
-    """A callback that tells no completion. `reason`: a BadJSON's, or not_object, no_session_id,
-    no_state."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 @dataclass(frozen=True, kw_only=True)
 class Completion:
     """What a callback says. Times are epoch milliseconds by the vendor's clock, for display only;
@@ -264,17 +255,14 @@ class Completion:
 
 
 def read_callback(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> Completion:
-    """The completion in a callback's body, or UnreadableCallback.
+    """The completion in a callback's body, or Unreadable.
 
     Only the session ID and the state can make it unreadable: a refused callback is lost for good,
     so an unreadable time or reference stays in `extra` and costs nothing else.
     """
-    try:
-        members = read_json(body)
-    except BadJSON as bad:
-        raise UnreadableCallback(bad.reason) from None
+    members = read_json(body)
     if not isinstance(members, dict):
-        raise UnreadableCallback("not_object")
+        raise Unreadable("not_object")
     session_id = _word(members, SESSION_ID, "no_session_id")
     state = _word(members, STATE, "no_state")
     return Completion(
@@ -297,10 +285,10 @@ def normal_word(state: str) -> str:
 def _word(members: dict[str, Any], names: tuple[str, ...], absent: str) -> str:
     name = next((name for name in names if members.get(name) not in (None, "")), None)
     if name is None:
-        raise UnreadableCallback(absent)
+        raise Unreadable(absent)
     word: str = members.pop(name)
     if not _is_word(word):
-        raise UnreadableCallback("bad_value")
+        raise Unreadable("bad_value")
     return word
 
 

@@ -35,9 +35,9 @@ from tenacity import (
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from proxy.contract import (
-    BadJSON,
     Session,
     SessionRequest,
+    Unreadable,
     is_launch_url,
     read_json,
     vendor_reason,
@@ -279,7 +279,7 @@ class UpstreamClient:
             raise _Failed("bad_upstream_reply", flaw)
         try:
             session = Session.model_validate(read_json(reply.content))
-        except BadJSON as bad:
+        except Unreadable as bad:
             raise _Failed("bad_upstream_reply", f"unreadable JSON: {bad.reason}") from None
         except ValidationError as error:
             fields = ", ".join(".".join(map(str, entry["loc"])) for entry in error.errors())

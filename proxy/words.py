@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from types import MappingProxyType
 
-from proxy.contract import OUTCOMES, Completion, UnreadableCallback, normal_word, read_callback
+from proxy.contract import OUTCOMES, Completion, Unreadable, normal_word, read_callback
 from storage.connection import Error, connect
 from storage.events import Event, event
 from storage.sqlite import SQLiteStore
@@ -62,7 +62,7 @@ class Words:
         """What a stored callback states by now; None where it is not readable."""
         try:
             completion = read_callback(body, self.outcomes())
-        except UnreadableCallback:
+        except Unreadable:
             return None
         return callback_event(attempt_id, received_ms, completion)
 

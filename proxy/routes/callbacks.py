@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from proxy import metrics, web
 from proxy.capability import signature_is_valid
-from proxy.contract import Completion, UnreadableCallback, read_callback
+from proxy.contract import Completion, Unreadable, read_callback
 from proxy.errors import Problem
 from proxy.services import Services
 from proxy.words import callback_event
@@ -73,7 +73,7 @@ class _Received:
     def read(self, body: bytes) -> Completion:
         try:
             return read_callback(body, self._services.words.outcomes())
-        except UnreadableCallback as error:
+        except Unreadable as error:
             self._keep(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, g, make_response, redirect, request
 
 from proxy import devices, failures, i18n, web
 from proxy.capability import new_token
-from proxy.contract import BadJSON, read_json
+from proxy.contract import Unreadable, read_json
 from proxy.errors import Problem
 from proxy.inbound import Beacon, Wish, read
 from proxy.origins import Origins
@@ -129,7 +129,7 @@ def _json_body(*types: str) -> Any:
     _refuse_coding()
     try:
         return read_json(web.read_body(LARGEST_BODY))
-    except BadJSON as error:
+    except Unreadable as error:
         raise Problem("bad_request", "The body is not valid JSON.", reason=error.reason) from None
 
 

@@ -10,11 +10,10 @@ from pydantic import ValidationError
 from proxy.contract import (
     OUTCOMES,
     Asset,
-    BadJSON,
     Completion,
     Session,
     SessionRequest,
-    UnreadableCallback,
+    Unreadable,
     is_launch_url,
     read_callback,
     read_json,
@@ -48,7 +47,7 @@ def callback(**members: object) -> Completion:
 
 
 def refusal(body: bytes) -> str:
-    with pytest.raises(UnreadableCallback) as caught:
+    with pytest.raises(Unreadable) as caught:
         read_callback(body)
     return caught.value.reason
 
@@ -232,7 +231,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("body", "reason"), HOSTILE.items(), ids=lambda value: str(value)[:50])
 def test_it_refuses_hostile_json(body: bytes, reason: str) -> None:
-    with pytest.raises(BadJSON) as caught:
+    with pytest.raises(Unreadable) as caught:
         read_json(body)
     assert caught.value.reason == reason
     assert refusal(body) == reason
@@ -390,7 +389,7 @@ def test_any_bytes_are_a_completion_or_unreadable(body: bytes) -> None:
 def settled(body: bytes) -> None:
     try:
         read = read_callback(body)
-    except UnreadableCallback:
+    except Unreadable:
         return
     words = [read.session_id, read.state, *read.references]
     assert all(word.isprintable() and 0 < len(word) <= 512 for word in words)

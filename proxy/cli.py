@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -11,12 +10,11 @@ from rich.table import Table
 
 from proxy import cli_numbers
 from proxy import settings as settings_module
+from proxy.apart import HERE
 from proxy.demo import demo
 from proxy.doctor import checks
-from proxy.settings import Settings, SettingsError
+from proxy.settings import SettingsError
 from simulator.__main__ import simulate
-
-HERE = Path(__file__).parent.parent
 
 
 @click.group()
@@ -31,21 +29,13 @@ for command in cli_numbers.COMMANDS:
     cli.add_command(command)
 
 
-def load_settings() -> Settings:
-    """The settings, or a clear end."""
-    try:
-        return settings_module.load()
-    except SettingsError as error:
-        raise click.ClickException("\n".join(error.problems)) from None
-
-
 @cli.command()
 def serve() -> None:
     """Serve the app with gunicorn, configured by the environment.
 
     HOST and PORT say where to listen; see docs/settings.md for the rest.
     """
-    load_settings()
+    cli_numbers.load_settings()
     arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606
 

@@ -40,17 +40,23 @@ console = Console()
 Command = Callable[..., None]
 
 
+def load_settings() -> Settings:
+    """The settings, or a clear end."""
+    try:
+        return load()
+    except SettingsError as error:
+        raise click.ClickException("\n".join(error.problems)) from None
+
+
 def with_store(command: Command) -> Command:
     """Give a command the settings and the open store; what goes wrong ends it with a sentence."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            settings = load()
+            settings = load_settings()
             with closing(services.open_store(settings)) as store:
                 command(settings, store, *arguments, **options)
-        except SettingsError as error:
-            raise click.ClickException("\n".join(error.problems)) from None
         except BadQuestion as error:
             raise click.UsageError(f"--{error}") from None
         except StorageUnavailable as error:

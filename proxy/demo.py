@@ -8,15 +8,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import click
 import segno
 
 from proxy import settings
+from proxy.apart import HERE, run_apart
 from proxy.login import login_link
 
-HERE = Path(__file__).parent.parent
 STATE = HERE / "var"  # kept from one run to the next
 SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 START_S = 60.0
@@ -40,13 +39,15 @@ def demo(history: bool) -> None:
         f"{shop}/healthz": ["serve"],
     }
     if history and not (STATE / "demo.db").exists():
-        _start(["demo-data"], environ).wait()
+        run_apart("demo-data", env=environ).wait()
     processes: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
     try:
         for address, command in commands.items():
-            processes.append(_start(command, environ))
+            with (STATE / "log").open("ab") as log:
+                # In groups of their own: Ctrl-C reaches them through us.
+                processes.append(run_apart(*command, env=environ, stdout=log, stderr=log))
             _await(address, processes[-1])
         _greet(shop, vendor, environ)
         while all(process.poll() is None for process in processes):
@@ -99,19 +100,6 @@ def _kept(name: str, size: int) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(size))
     return path.read_text()
-
-
-def _start(command: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    """A `tryon` command of ours, in a group of its own, so that Ctrl-C reaches it through us."""
-    with (STATE / "log").open("ab") as log:
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", "from app import cli; cli()", *command],
-            cwd=HERE,
-            env=environ,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
 
 
 def _await(address: str, process: subprocess.Popen[bytes]) -> None:

@@ -32,7 +32,6 @@ INSERT INTO counters (key, value, until_ms) VALUES (:key, :amount, :until)
 ON CONFLICT (key) DO UPDATE SET
     value = iif(until_ms <= :now, 0, value) + :amount,
     until_ms = :until
-RETURNING value
 """
 SEED = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
@@ -53,10 +52,7 @@ SELECT key, value, until_ms FROM counters WHERE key >= ? AND key < ? AND until_m
 PRUNE = """
 DELETE FROM counters WHERE until_ms <= :now AND NOT (key >= :keep AND key < :end)
 """
-PUT = """
-INSERT INTO counters (key, value, until_ms) VALUES (:key, :value, :until)
-ON CONFLICT (key) DO UPDATE SET value = excluded.value, until_ms = excluded.until_ms
-"""
+PUT = "INSERT OR REPLACE INTO counters (key, value, until_ms) VALUES (:key, :value, :until)"
 
 
 class Counters:
@@ -83,11 +79,9 @@ class Counters:
         kept = self.get(key, now_ms)
         return kept[1] - now_ms if kept else 1
 
-    def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> int:
-        """Add to a counter and move its end; a counter past its end starts at 0. The new value."""
-        row = self._one(ADD, key=key, amount=amount, until=until_ms, now=now_ms)
-        assert row is not None  # noqa: S101 - RETURNING answers every upsert
-        return row[0]
+    def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> None:
+        """Add to a counter and move its end; a counter past its end starts at 0."""
+        self._one(ADD, key=key, amount=amount, until=until_ms, now=now_ms)
 
     def get(self, key: str, now_ms: int) -> tuple[int, int] | None:
         """(value, until_ms), or None where it is absent or past its end."""

@@ -32,9 +32,11 @@ def test_it_takes_exactly_the_limit_over_several_openings_at_once(tmp_path: Path
 
 
 def test_it_adds_and_forgets_what_is_past(counters: Counters) -> None:
-    assert counters.add("failures", 1, until_ms=100, now_ms=10) == 1
-    assert counters.add("failures", 1, until_ms=200, now_ms=50) == 2
-    assert counters.add("failures", 1, until_ms=400, now_ms=300) == 1
+    counters.add("failures", 1, until_ms=100, now_ms=10)
+    counters.add("failures", 1, until_ms=200, now_ms=50)
+    assert counters.get("failures", 50) == (2, 200)
+    counters.add("failures", 1, until_ms=400, now_ms=300)
+    assert counters.get("failures", 300) == (1, 400)
     assert counters.get("failures", 400) is None
 
 

@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
-from copy import copy
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException, RemoteDisconnected
@@ -21,7 +20,7 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.monkey import is_module_patched
 from pydantic import SecretStr, ValidationError
-from requests import Request, RequestException, Response
+from requests import PreparedRequest, RequestException, Response
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import (
     RetryCallState,
@@ -151,7 +150,6 @@ class UpstreamClient:
             "Content-Type": "application/json",
             "User-Agent": "tryon-proxy",
         }
-        self._template = Request("POST", f"{api_url}/sessions", self._headers).prepare()
         self._retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, _Failed) and error.again),
             wait=_wait,
@@ -239,12 +237,18 @@ class UpstreamClient:
                 raise _Failed("upstream_error", reason, again=True)
         raise _Failed("bad_upstream_reply", f"status {reply.status} is not documented. {reason}")
 
+    def _request(self, method: str, path: str) -> PreparedRequest:
+        """By hand: `prepare` would check at each click what never changes."""
+        request = PreparedRequest()
+        request.method, request.url = method, self._api_url + path
+        request.headers = self._headers.copy()  # type: ignore[assignment]  # a dict does
+        return request
+
     def _send(self, running: _Running) -> Reply:
         """POST, and read the answer to its end or to one byte over what is allowed."""
         body = _Body(running.content)
-        request = copy(self._template)
-        length = {"Content-Length": str(len(running.content))}
-        request.headers = self._headers | length  # type: ignore[assignment]  # a dict does
+        request = self._request("POST", "/sessions")
+        request.headers["Content-Length"] = str(len(running.content))
         request.body = body  # type: ignore[assignment]  # any iterable does
         left = max(running.ends - time.monotonic(), 0.01)
         timer = gevent.Timeout(left) if self._cooperative else nullcontext()
@@ -318,9 +322,7 @@ class UpstreamClient:
                     yield Step("tls", True, str(secure.version()))
             else:
                 yield Step("tls", True, "none: plain http")
-        request = self._template.copy()
-        request.method, request.url = "GET", f"{self._api_url}/sessions/doctor"
-        del request.headers["Content-Length"]
+        request = self._request("GET", "/sessions/doctor")
         with closing(self._adapter.send(request, stream=True, timeout=self._deadline)) as reply:
             status = reply.status_code
         if status == 401:

@@ -74,12 +74,17 @@ def months_from_days() -> Iterator[str]:
     """Statements that fill the empty tables of months from those of days."""
     for month, day in MONTHS.items():
         (_, *others), counts = SUMMED[month]
-        key = ", ".join(others)
-        yield f"""
-            INSERT INTO {month} (local_month, {key}, {", ".join(counts)})
-            SELECT substr(local_day, 1, 7), {key}, {", ".join(f"sum({name})" for name in counts)}
-            FROM {day} GROUP BY substr(local_day, 1, 7), {key}
-        """
+        yield month_from_days(month, day, others, counts)
+
+
+def month_from_days(month: str, day: str, others: Sequence[str], counts: Sequence[str]) -> str:
+    """The same for one table, whose key has `others` after the month."""
+    key = ", ".join(others)
+    return f"""
+        INSERT INTO {month} (local_month, {key}, {", ".join(counts)})
+        SELECT substr(local_day, 1, 7), {key}, {", ".join(f"sum({name})" for name in counts)}
+        FROM {day} GROUP BY substr(local_day, 1, 7), {key}
+    """
 
 
 @cache

@@ -36,7 +36,9 @@ class Limits:
     def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
         """Count one request of a kind from a client (an IP address)."""
         now = now_ms()
-        key = f"{what}:{self._pseudonym(client, now)}"
+        self._take(f"{what}:{self._pseudonym(client, now)}", limit, period_ms, now)
+
+    def _take(self, key: str, limit: int, period_ms: int, now: int) -> None:
         wait_ms = self._counters.take(key, limit, period_ms, now)
         if wait_ms > period_ms:  # the clock was set back since
             self._counters.drop(key)
@@ -48,6 +50,11 @@ class Limits:
         """Count a new session of a client."""
         rate = self._settings.client_rate
         self.admit("sessions", client, rate.limit, rate.seconds * 1000)
+
+    def admit_product(self, product_id: str) -> None:
+        """Count a new session of a product, if there is a limit to that."""
+        if rate := self._settings.product_rate:
+            self._take(f"product:{product_id}", rate.limit, rate.seconds * 1000, now_ms())
 
     def admit_reuse(self, client: str) -> None:
         """Count a session that a client found again: ten times as many as new ones."""

@@ -149,6 +149,7 @@ class Sessions:
 
     def _create(self, click: Click, attempt_id: str) -> Attempt:
         self._limits.admit_session(click.client)
+        self._limits.admit_product(click.product_id)
         try:
             spent = self._limits.spend()
         except Problem as spent_up:

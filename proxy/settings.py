@@ -189,6 +189,11 @@ class Settings:
         "`day`. Sessions that were there already it may find again ten times as often.",
         default="20/minute",
     )
+    product_rate: Rate | None = setting(
+        values.rate,
+        "The same for one product, over all clients: a flood from many addresses stops there.",
+        default_note="no limit",
+    )
     daily_sessions: int | None = setting(
         values.whole(0, 1_000_000_000),
         "The most sessions created in a day of the shop, exact over all workers. `0` creates none.",

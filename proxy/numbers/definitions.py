@@ -61,7 +61,8 @@ DEFINITIONS = (
         "create_failed",
         "No session came",
         "Clicks that got no session, since the vendor failed or refused, or a budget was spent. "
-        "What the rate of one client refuses is not taken for a shopper's, and counted nowhere.",
+        "What the rate of a client or product refuses is not taken for a shopper's, and counted "
+        "nowhere.",
     ),
     _sum(
         "reused",

@@ -106,6 +106,16 @@ def test_a_budget_is_exact_over_workers_and_a_kill(
         assert rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL") == [(25,)]
 
 
+def test_a_product_has_its_rate_however_many_addresses_ask(tmp_path: Path, vendor: Vendor) -> None:
+    settings = {"TRYON_PRODUCT_RATE": "5/hour", "TRYON_TRUSTED_PROXIES": "1"}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        flooded, other = unique(), unique()
+        found = at_once(40, lambda n: click(shop, flooded, f"198.51.100.{n}"))
+        assert counted(found) == {(201, ""): 5, (429, "rate_limited"): 35}
+        assert vendor.calls(flooded) == 5
+        assert click(shop, other, "198.51.100.1") == (201, "")
+
+
 def test_a_click_that_a_budget_refuses_is_in_the_funnel_and_one_of_a_flood_is_not(
     tmp_path: Path, vendor: Vendor
 ) -> None:

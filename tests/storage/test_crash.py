@@ -1,5 +1,9 @@
-"""Killed at any moment: what was acknowledged is there, once, and every figure still adds up."""
+"""Killed at any moment: what was acknowledged is there, once, and every figure still adds up.
 
+In the environment, `CRASHES` says how often in the long form (30).
+"""
+
+import os
 import random
 import subprocess
 import sys
@@ -18,10 +22,11 @@ from tests.storage.histories import TABLES, table
 ROOT = Path(__file__).parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
 WORKERS = 3
+CRASHES = int(os.environ.get("CRASHES", "30"))
 
 
 @pytest.mark.parametrize(
-    "rounds", [3, pytest.param(150, marks=pytest.mark.slow)], ids=["short", "long"]
+    "rounds", [3, pytest.param(CRASHES, marks=pytest.mark.slow)], ids=["short", "long"]
 )
 def test_a_killed_worker_loses_nothing_that_it_acknowledged(rounds: int, tmp_path: Path) -> None:
     rng = random.Random(rounds)

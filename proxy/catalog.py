@@ -19,7 +19,7 @@ def _split(value: Any) -> Any:
     return value.split() if isinstance(value, str) else value
 
 
-Address = Annotated[
+OptionalURL = Annotated[
     Annotated[str, Field(pattern=URL)] | None, BeforeValidator(lambda value: value or None)
 ]
 
@@ -30,8 +30,8 @@ class Product(BaseModel):
     product_id: str = Field(pattern=PRODUCT_ID)
     category: str = Field(pattern=CATEGORY)
     title: str = Field(default="", max_length=200)
-    image_url: Address = None
-    page_url: Address = None
+    image_url: OptionalURL = None
+    page_url: OptionalURL = None
     asset_urls: Annotated[
         tuple[Annotated[str, Field(pattern=URL)], ...], BeforeValidator(_split)
     ] = ()

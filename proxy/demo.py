@@ -38,7 +38,9 @@ def demo(history: bool) -> None:
         vendor: ["simulate", "--host", host, "--port", str(port + 1), "--url", vendor],
         f"{shop}/healthz": ["serve"],
     }
-    if history and not (STATE / "demo.db").exists():
+    if history and (STATE / "demo.db").exists():
+        click.echo(f"{STATE / 'demo.db'} is there already, and gets no made-up history.")
+    elif history:
         run_apart("demo-data", env=environ).wait()
     processes: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +63,7 @@ def _port(host: str) -> int:
     """PORT, where it and the next one are free: another server's answer would be taken for ours."""
     text = os.environ.get("PORT", "8000")
     if not text.isdecimal() or not 0 < int(text) < 65_535:
-        raise click.ClickException(f"PORT is {text!r}, which is no number of a port")
+        raise click.ClickException(f"PORT must be a number from 1 to 65534, not {text!r}")
     for port in (int(text), int(text) + 1):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,5 @@
-"""How much is allowed: requests of a client, sessions a day and a month; exact over all workers."""
+"""How much is allowed: new sessions of a client, of a product, in a day and a month; over all
+workers exactly."""
 
 import ipaddress
 import re

@@ -31,7 +31,7 @@ from tenacity import (
     wait_random,
     wait_random_exponential,
 )
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from proxy.contract import (
     Session,
@@ -52,7 +52,7 @@ TRIES = 3
 DEFAULT_HOLD_S = 5.0  # for a 429 that does not say how long
 CONNECT_S = 3.0  # leaves time for another try
 SUCCESS = (200, 201)  # the page says 200; a session is not thrown away for a 201
-TIMEOUTS = (gevent.Timeout, TimeoutError, ReadTimeoutError)
+TIMEOUTS = (gevent.Timeout, TimeoutError)
 FAILURES = (RequestException, HTTPError, HTTPException, OSError)
 
 

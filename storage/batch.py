@@ -168,7 +168,7 @@ class Batch:
                 continue
             for added in difference(before, after):
                 self._totals.add(added)
-            values = _differences(before, after)
+            values = _changed_columns(before, after)
             write_attempts = update_attempts if before else insert_attempts
             statement = write_attempts(("id", *values))
             rows.setdefault(statement, []).append((after.id, *values.values()))
@@ -230,7 +230,7 @@ class Batch:
             self._receipts.append(row)
 
 
-def _differences(before: Attempt | None, after: Attempt) -> dict[str, Any]:
+def _changed_columns(before: Attempt | None, after: Attempt) -> dict[str, Any]:
     """The columns but for the id that are not as they were; of a new attempt, all with a value."""
     every = zip(Attempt._fields[1:], (before or BLANK)[1:], after[1:], strict=True)
     return {name: value for name, old, value in every if value != old}

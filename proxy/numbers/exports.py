@@ -75,6 +75,7 @@ def safe(cell: Any) -> Any:
 
 
 def lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Rows as CSV, each cell made safe."""
     text = io.StringIO()
     csv.writer(text).writerows(map(safe, row) for row in rows)
     return text.getvalue()

@@ -21,7 +21,9 @@ def install(app: Flask, services: Services) -> None:
     A route that knows the session's own language passes its own `t`, which wins.
     """
     settings = services.settings
-    shops = settings.allowed_origins - ({settings.public_origin} if not settings.demo else set())
+    shops = settings.allowed_origins
+    if not settings.demo:  # with it, a shop is here too
+        shops -= {settings.public_origin}
     app.jinja_env.globals.update(
         asset=services.static.url,
         integrity=services.static.integrity,

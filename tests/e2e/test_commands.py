@@ -177,7 +177,7 @@ def test_the_demo_does_not_take_another_server_for_its_own(which: int) -> None:
 def test_the_demo_refuses_what_is_no_port(port: str) -> None:
     told = _demo(PORT=port)
     assert (told.returncode, told.stdout) == (1, "")
-    assert f"PORT is '{port}'" in told.stderr
+    assert f"PORT must be a number from 1 to 65534, not '{port}'" in told.stderr
 
 
 def _demo(**environ: str) -> subprocess.CompletedProcess[str]:

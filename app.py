@@ -1,12 +1,20 @@
 """The try-on proxy: `create_app` is the list of what it is made of."""
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from proxy import access, failures, services, web
+from proxy import services
 from proxy.cli import cli
-from proxy.routes import callbacks, dashboard, demo, embed, handoff, ops, sessions, stats
+from proxy.routes import callbacks, demo, embed, events, go, handoff, ops, qr, sessions, static, t
+from proxy.routes.dashboard import data, pages
 from proxy.settings import Settings, load
+from proxy.web import access_log, error_pages, login, request, response
+from proxy.web import pages as shopper_pages
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 __all__ = ["cli", "create_app"]
 
@@ -20,23 +28,24 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load()
     app = Flask(__name__, static_folder=None)
     app.extensions["tryon"] = built = services.build(settings)
+    app.request_class = request.Request
+    app.url_map.merge_slashes = False  # or a redirect answers, which would be built from Host
 
+    wsgi: WSGIApplication = app.wsgi_app
     if hops := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0)  # type: ignore[method-assign]
-    app.wsgi_app = web.Address(app.wsgi_app, settings.public_url)  # type: ignore[method-assign, assignment]
-    web.install(app, settings)
-    failures.install(app)
-    embed.install(app, built)
+        wsgi = ProxyFix(wsgi, x_for=hops, x_proto=0)
+    wsgi = request.Address(wsgi, settings.public_url)
+    app.wsgi_app = response.Envelope(wsgi, settings)  # type: ignore[method-assign, assignment]
+    access_log.install(app)
+    error_pages.install(app)
+    shopper_pages.install(app, settings, built.static)
 
-    app.register_blueprint(sessions.blueprint(built))
-    app.register_blueprint(handoff.blueprint(built))
-    app.register_blueprint(callbacks.blueprint(built))
-    app.register_blueprint(embed.blueprint(built))
-    app.register_blueprint(ops.blueprint(built))
+    for module in (sessions, events, handoff, qr, go, t, callbacks, embed, static, ops):
+        app.register_blueprint(module.routes)
     if settings.dashboard_password:
-        door = access.install(app, settings, built.limits)
-        app.register_blueprint(dashboard.blueprint(built, door))
-        app.register_blueprint(stats.blueprint(built, door))
+        login.configure(app, settings)
+        app.register_blueprint(pages.routes)
+        app.register_blueprint(data.routes)
     if settings.demo:
-        app.register_blueprint(demo.blueprint(built))
+        app.register_blueprint(demo.routes)
     return app

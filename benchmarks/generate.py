@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from storage import batch
-from storage.connection import connect
 from storage.events import Event, Receipt, UpstreamCall, event, to_json
 from storage.funnel import contribution, fold_all, impression, vendor_latency
-from storage.rows import INSERT_CALLS, INSERT_EVENTS, INSERT_RECEIPTS, WRITE_ATTEMPTS
-from storage.sqlite import SQLiteStore
+from storage.sqlite import batch
+from storage.sqlite.connection import connect
+from storage.sqlite.rows import INSERT_CALLS, INSERT_EVENTS, INSERT_RECEIPTS, WRITE_ATTEMPTS
+from storage.sqlite.store import SQLiteStore
 
 DAY_MS = 86_400_000
 SESSION_MS = 900_000

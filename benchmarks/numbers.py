@@ -26,14 +26,14 @@ from flask.testing import FlaskClient
 from app import create_app
 from benchmarks import report
 from benchmarks.contenders import Bench
-from proxy import web
-from proxy.capability import new_token
 from proxy.numbers.questions import today
 from proxy.settings import load
-from storage import batch
-from storage.connection import connect
+from proxy.tryon.keys import new_token
+from proxy.web import request as web
 from storage.events import Entry, Receipt, UpstreamCall, event, new_attempt_id, now_ms
-from storage.sqlite import SQLiteStore
+from storage.sqlite import batch
+from storage.sqlite.connection import connect
+from storage.sqlite.store import SQLiteStore
 
 SMALL, LARGE = 100_000, 10_000_000  # events
 FEWER = 1_000_000  # where there is no time for more

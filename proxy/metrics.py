@@ -4,10 +4,10 @@ The names of labels' values are the routes, the problem codes and the verdicts: 
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -20,8 +20,6 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
-
-from proxy.gate import Gate
 
 REQUESTS = Counter("tryon_requests", "Requests by route and status.", ["method", "route", "status"])
 DURATION = Histogram(
@@ -71,35 +69,34 @@ def open_streams(number: int) -> None:
         STREAMS.set(number)
 
 
-class _Health:
-    """The breaker as every worker sees it; read when Prometheus asks."""
+class _Vendor:
+    """The breaker as every worker sees it, from `Breaker.state`."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self._state = state
 
     def collect(self) -> Iterable[Metric]:
-        state = self._gate.state()
         yield GaugeMetricFamily(
             "tryon_breaker_open",
             "1 while calls are held back.",
-            float(state["breaker"] != "closed"),
+            float(self._state["breaker"] != "closed"),
         )
         yield GaugeMetricFamily(
             "tryon_token_refused",
             "1 while the vendor refuses the token.",
-            float(bool(state["token_refused"])),
+            float(bool(self._state["token_refused"])),
         )
 
 
-def text(gate: Gate) -> tuple[bytes, str]:
-    """The exposition text of all workers, and its content type."""
+def text(vendor: Mapping[str, Any]) -> tuple[bytes, str]:
+    """Return the exposition text of all workers, and its content type."""
     registry = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         sources: list[CollectorRegistry] = [registry]
     else:
         sources = [REGISTRY]
-    health = CollectorRegistry()
-    health.register(_Health(gate))
-    body = b"".join(generate_latest(source) for source in (*sources, health))
+    vendor_figures = CollectorRegistry()
+    vendor_figures.register(_Vendor(vendor))
+    body = b"".join(generate_latest(source) for source in (*sources, vendor_figures))
     return body, CONTENT_TYPE_LATEST

@@ -1,24 +1,28 @@
 """The long-lived objects, built once for each worker, after the fork."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from proxy import catalog, sweep, theme
-from proxy.capability import CallbackKeys
-from proxy.catalog import Catalog
-from proxy.gate import Gate
-from proxy.limits import Limits
-from proxy.live import Live
-from proxy.sessions import Sessions
+from flask import current_app
+
+from proxy.catalog import products
+from proxy.catalog.products import Catalog
 from proxy.settings import Settings
-from proxy.static_files import StaticFiles
 from proxy.threads import Threads
-from proxy.upstream import UpstreamClient
-from proxy.views import Links
-from proxy.words import Words
-from storage.counters import Counters
-from storage.recount import ensure_timezone
-from storage.sqlite import SQLiteStore
+from proxy.tryon import expiry
+from proxy.tryon.keys import CallbackKeys
+from proxy.tryon.limits import Limits
+from proxy.tryon.live import Live
+from proxy.tryon.sessions import Sessions
+from proxy.tryon.state import Links
+from proxy.vendor.breaker import Breaker
+from proxy.vendor.client import UpstreamClient
+from proxy.vendor.outcomes import Outcomes
+from proxy.web import theme
+from proxy.web.login import Login
+from proxy.web.origins import Origins
+from proxy.web.static import StaticFiles
+from storage.database import Database, open_counters, open_database
+from storage.store import Counters, Store
 from storage.writer import Writer
 
 
@@ -31,64 +35,72 @@ class Services:
     static: StaticFiles
     links: Links
     keys: CallbackKeys
-    store: SQLiteStore
+    store: Store
     counters: Counters
     writer: Writer
     live: Live
-    gate: Gate
+    breaker: Breaker
     limits: Limits
     sessions: Sessions
-    words: Words
+    outcomes: Outcomes
+    origins: Origins
+    login: Login
     threads: Threads
 
 
-def open_store(settings: Settings) -> SQLiteStore:
-    return SQLiteStore(settings.database, settings.timezone)
+def services() -> Services:
+    """Return what the app of this request was built with."""
+    built: Services = current_app.extensions["tryon"]
+    return built
 
 
-def upstream_client(settings: Settings, gate: Gate, deadline_s: float) -> UpstreamClient:
+def database(settings: Settings) -> Database:
+    """Open the database. :raises StorageUnavailable: it cannot be opened."""
+    return open_database(settings.database, settings.timezone)
+
+
+def upstream_client(settings: Settings, breaker: Breaker, deadline_s: float) -> UpstreamClient:
     return UpstreamClient(
         api_url=settings.api_url,
         token=settings.api_token,
         launch_hosts=settings.launch_hosts,
         allow_http=settings.allow_http,
         deadline=deadline_s,
-        gate=gate,
+        breaker=breaker,
     )
 
 
 def build(settings: Settings) -> Services:
-    """All of it, running: the writer, the live updates and the expiry sweep have their threads.
+    """Build all of it, running: the writer, the live updates and expiry have their threads.
 
     :raises StorageUnavailable: the database cannot be opened.
     :raises CatalogError: the catalogue cannot be read.
     """
-    store = open_store(settings)
-    ensure_timezone(store)
-    counters = Counters(Path(f"{settings.database}-counters"))
+    opened = database(settings)
+    opened.maintenance.ensure_timezone()
+    store = opened.store
+    counters = open_counters(settings.database)
     links = Links(settings.public_url)
     live = Live(store, links)
     # A commit on a thread of its own: an fsync on the event loop would stall all.
     writer = Writer(store.commit, offload=Threads(1).run, on_commit=live.poke)
-    gate = Gate(counters)
+    breaker = Breaker(counters)
     limits = Limits(settings, counters, store)
     keys = CallbackKeys(settings.secret_key)
-    products = catalog.load(settings.catalog) if settings.catalog else {}
     sessions = Sessions(
         store=store,
         writer=writer,
-        upstream=upstream_client(settings, gate, settings.upstream_deadline),
+        upstream=upstream_client(settings, breaker, settings.upstream_deadline),
         limits=limits,
         keys=keys,
-        catalog=products,
         public_url=settings.public_url,
         patience_s=settings.upstream_deadline + 2,
     )
-    sweep.start(store, writer)
-    sweep.start_purging(store)
+    expiry.start(store, writer)
+    expiry.start_purging(store)
     return Services(
         settings=settings,
-        catalog=products,
+        catalog=products.load(settings.catalog) if settings.catalog else {},
         static=StaticFiles(
             settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
         ),
@@ -98,9 +110,11 @@ def build(settings: Settings) -> Services:
         counters=counters,
         writer=writer,
         live=live,
-        gate=gate,
+        breaker=breaker,
         limits=limits,
         sessions=sessions,
-        words=Words(store),
+        outcomes=Outcomes(store),
+        origins=Origins(settings),
+        login=Login(settings, limits),
         threads=Threads(2),
     )

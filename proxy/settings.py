@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo
 from dotenv import dotenv_values
 from pydantic import SecretStr
 
-from proxy import values
-from proxy.numbers import plans
-from proxy.numbers.plans import Plan
+from proxy import plans, values
+from proxy.plans import Plan
 from proxy.values import Rate
 
 PREFIX = "TRYON_"

@@ -6,6 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+EARLIEST_MS = 946_684_800_000  # 2000-01-01: an earlier moment is a mistake
+LATEST_MS = 4_102_444_800_000  # 2100-01-01
+
 
 def now_ms() -> int:
     """Milliseconds since the epoch, by the machine's clock."""

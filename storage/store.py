@@ -1,15 +1,21 @@
-"""What a store does, whatever database is behind it."""
+"""What a store does, whatever database is behind it: all that `proxy` may call.
+
+All times are epoch milliseconds, all days the shop's, as YYYY-MM-DD. What cannot be done for want
+of the database raises StorageUnavailable, whatever it is.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
 
-from storage.events import Entry
+from storage.events import Entry, Event
 from storage.funnel import Attempt
+from storage.numbers import Numbers
 
 
 class StorageUnavailable(Exception):
-    """Nothing was stored: the disk is full, the database locked, read-only or damaged."""
+    """The disk is full, the database locked, read-only or damaged; nothing was stored."""
 
 
 class Conflict(Exception):
@@ -31,11 +37,12 @@ class Changes(NamedTuple):
     attempt_ids: frozenset[str]
 
 
-Progress = Callable[[int], None]  # called with the number of further rows done
-
-
 class Store(Protocol):
-    """Durable facts, and what follows from them. All times in epoch milliseconds."""
+    """Durable facts, and what follows from them."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that it was opened with."""
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         """Store entries in one transaction, synced to disk when this returns.
@@ -50,6 +57,9 @@ class Store(Protocol):
     def attempt_by_launch_key(self, launch_key: str) -> Attempt | None: ...
     def attempt_by_click(self, click_id: str) -> Attempt | None: ...
 
+    def numbers(self) -> AbstractContextManager[Numbers]:
+        """Read one state of the store, however long that takes; writers are not held off."""
+
     def position(self) -> int:
         """Where the events end now; a start for `changes`."""
 
@@ -59,13 +69,122 @@ class Store(Protocol):
     def changes(self, position: int) -> Changes: ...
 
     def due(self, now_ms: int, limit: int) -> list[str]:
-        """Attempts whose session's time is over, and which have not ended."""
+        """List attempts whose session's time is over, and which have not ended."""
 
     def created_since(self, day: str) -> int:
-        """Sessions created on a day and after it, or that may have been: no answer came, or a wrong
-        one."""
+        """Count the sessions created on a day and after it, or that may have been: no answer came,
+        or a wrong one."""
+
+    def mapping(self) -> dict[str, str]:
+        """The vendor's words that the merchant has mapped, and their outcomes."""
+
+    def map_word(self, word: str, outcome: str | None) -> None:
+        """Let a word mean an outcome from now on; None takes the mapping back."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """Whether this process, of all workers, holds `key` as long as the context lasts."""
 
+    def free_bytes(self) -> int:
+        """The room that is left where it writes."""
+
     def close(self) -> None: ...
+
+
+class Counters(Protocol):
+    """Named integers that all workers share, each good until a moment."""
+
+    def take(self, key: str, limit: int, period_ms: int, now_ms: int) -> int:
+        """Count one in a window that starts with its first take.
+
+        0 when it was counted, else the milliseconds until the window ends. `limit` is 1 or more.
+        """
+
+    def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> None:
+        """Add to a counter and move its end; a counter past its end starts at 0."""
+
+    def agree(self, key: str, value: int, until_ms: int, now_ms: int) -> tuple[int, int]:
+        """Return (value, until_ms) of the first that proposed one, among all workers."""
+
+    def under(self, prefix: str, now_ms: int) -> dict[str, tuple[int, int]]:
+        """Return (value, until_ms) of each counter whose key starts like this, unless past."""
+
+    def put(self, key: str, value: int, until_ms: int) -> None:
+        """Set a counter, whatever it was."""
+
+    def seed(self, key: str, value: int, until_ms: int, now_ms: int) -> None:
+        """Raise a counter to at least `value`."""
+
+    def drop(self, *keys: str) -> None:
+        """Forget counters."""
+
+    def prune(self, now_ms: int, keep: str) -> None:
+        """Delete what is past its end, but for the keys that begin with `keep`."""
+
+    def close(self) -> None: ...
+
+
+class Difference(NamedTuple):
+    """Where what is stored is not what the events say."""
+
+    table: str
+    key: tuple[Any, ...]
+    column: str
+    stored: Any  # None: there is no such row
+    recounted: Any  # None: there should be none
+
+
+Progress = Callable[[int], None]  # called with the number of further rows done
+# The callback event that a body states, from (attempt_id, received_ms, body); None where there is
+# no reading it.
+Read = Callable[[str, int, bytes], Event | None]
+
+
+def quiet(_: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Maintenance(Protocol):
+    """Work on a whole store, beside the workers and in a process of its own.
+
+    All of it may be killed and run again.
+    """
+
+    def count(self, table: str) -> int:
+        """How many events or receipts there are."""
+
+    def integrity(self) -> list[str]:
+        """What the database itself finds wrong with its file; empty where it is sound."""
+
+    def verify(self, progress: Progress = quiet) -> list[Difference]:
+        """Recount all that is not purged, in one state of the store, and say what differs."""
+
+    def rebuild(self, progress: Progress = quiet) -> None:
+        """Make attempts and totals afresh, in one transaction; writers wait for it.
+
+        :raises StorageUnavailable: an event cannot be read; all is as it was.
+        """
+
+    def ensure_timezone(self, progress: Progress = quiet) -> bool:
+        """Count by the days of the store's zone from now on; True where that took a rebuild."""
+
+    def purge(self, before_day: str, progress: Progress = quiet) -> int:
+        """Delete the raw rows of all days before a day; totals stay. How many rows.
+
+        :raises ValueError: it is no day, or one to come, whose clicks would be refused as too old.
+        """
+
+    def erase(self, reference: str) -> int:
+        """Forget every attempt with a reference, in the totals too; how many there were."""
+
+    def compact(self) -> None:
+        """Give the room of what was deleted back. For a quiet hour: writers wait."""
+
+    def replay(self, read: Read, progress: Progress = quiet) -> int:
+        """Read stored callbacks again; how many now say something else."""
+
+
+class Engine(NamedTuple):
+    """The database program behind the store, for `tryon doctor`."""
+
+    found: str
+    mend: str  # what to do about it; empty where it is as it should be

@@ -11,8 +11,8 @@ from typing import Any
 
 from proxy.numbers.questions import Question
 from storage.funnel import COUNTS
-from storage.sqlite import SQLiteStore
-from storage.stats import Scope, Stats
+from storage.numbers import Scope
+from storage.store import Store
 
 PART = 500  # rows
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -20,25 +20,25 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 Parts = Generator[str, None, None]
 
 
-def attempts(store: SQLiteStore, question: Question) -> Parts:
+def attempts(store: Store, question: Question) -> Parts:
     """Every attempt that began in the period, bots marked."""
     return _report(store, question, "export_attempts")
 
 
-def events(store: SQLiteStore, question: Question) -> Parts:
+def events(store: Store, question: Question) -> Parts:
     """Every event that came in the period."""
     return _report(store, question, "export_events")
 
 
-def daily(store: SQLiteStore, question: Question) -> Parts:
+def daily(store: Store, question: Question) -> Parts:
     """The counts of each day."""
     return table(store, question, "day")
 
 
-def table(store: SQLiteStore, question: Question, by: str) -> Parts:
+def table(store: Store, question: Question, by: str) -> Parts:
     """The counts for each value of a dimension, or day."""
-    with store.snapshot() as db:
-        rows, _ = Stats(db, store.zone).by(question.scope, by, question.sort, question.limit)
+    with store.numbers() as numbers:
+        rows, _ = numbers.by(question.scope, by, question.sort, question.limit)
         names = (*COUNTS, "open")
         cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
         yield from parts((by, *names), cells)
@@ -47,16 +47,16 @@ def table(store: SQLiteStore, question: Question, by: str) -> Parts:
 EXPORTS = {"attempts": attempts, "events": events, "daily": daily}
 
 
-def _report(store: SQLiteStore, question: Question, name: str) -> Parts:
-    with store.snapshot() as db:
-        columns, rows = Stats(db, store.zone).export(name, question.scope)
+def _report(store: Store, question: Question, name: str) -> Parts:
+    with store.numbers() as numbers:
+        columns, rows = numbers.export(name, question.scope)
         yield from parts(columns, rows)
 
 
-def size(store: SQLiteStore, name: str, scope: Scope) -> int:
+def size(store: Store, name: str, scope: Scope) -> int:
     """How many rows an export will have, at most; for a progress bar."""
-    with store.snapshot() as db:
-        return Stats(db, store.zone).export_size(name, scope)
+    with store.numbers() as numbers:
+        return numbers.export_size(name, scope)
 
 
 def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:

@@ -7,9 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from proxy.numbers import plans as pricing
+from proxy import plans as pricing
 from proxy.numbers.forecast import Forecast, Range, forecast
-from proxy.numbers.plans import Plan
 from proxy.numbers.questions import (
     Change,
     Durations,
@@ -20,7 +19,8 @@ from proxy.numbers.questions import (
     rate_change,
     wilson,
 )
-from storage.stats import DIMENSIONS, Counts, Stats, answering_table
+from proxy.plans import Plan
+from storage.numbers import DIMENSIONS, Counts, Numbers, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # the vendor's health is that of the last day
 ROWS = 20  # of a table on the page
@@ -101,7 +101,7 @@ class Health:
     error_rate: float | None
     verdicts: tuple[dict[str, Any], ...]  # verdict, n, last_ms
     last_callback_ms: int | None
-    gate: Mapping[str, Any]  # breaker, held_until_ms, token_refused
+    breaker: Mapping[str, Any]  # breaker, held_until_ms, token_refused
 
 
 @dataclass(frozen=True)
@@ -167,17 +167,17 @@ class Overview:
 
 
 def overview(
-    stats: Stats, question: Question, today: date, now_ms: int, gate: Mapping[str, Any],
+    numbers: Numbers, question: Question, today: date, now_ms: int, breaker: Mapping[str, Any],
     plans: Sequence[Plan],
 ) -> Overview:  # fmt: skip
     scope, before = question.scope, question.before
-    by_day, by_day_before = (stats.by(each, "day")[0] for each in (scope, before))
+    by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, before))
     totals, previous = _sum(by_day), _sum(by_day_before)
     days = _rows(by_day)
-    words = stats.rows("unknown_words")
+    words = numbers.rows("unknown_words")
     return Overview(
-        timezone=stats.zone.key,
-        raw_since=stats.raw_since,
+        timezone=numbers.zone.key,
+        raw_since=numbers.raw_since,
         from_attempts=answering_table(scope) is None,
         totals=totals,
         previous=previous,
@@ -188,33 +188,33 @@ def overview(
         days_before=tuple(by_day_before.values()),
         open_days=_open_days(days),
         day_not_over=question.scope.last >= today,
-        tables=_tables(stats, question),
-        durations=tuple(durations(stats, scope)),
+        tables=_tables(numbers, question),
+        durations=tuple(durations(numbers, scope)),
         waste=Waste(
             totals["expired_unlaunched"],
             rate(totals, "expired_unlaunched", "created"),
             totals["reused"],
         ),
-        health=_health(stats, now_ms, gate),
-        plan_fit=plan_fit(stats, today, plans),
+        health=_health(numbers, now_ms, breaker),
+        plan_fit=plan_fit(numbers, today, plans),
         unknown_words=sum(word["attempts"] for word in words),
     )
 
 
-def table(stats: Stats, question: Question, by: str, rows: int = ROWS) -> Table:
+def table(numbers: Numbers, question: Question, by: str, rows: int = ROWS) -> Table:
     """The values of a dimension, the greatest of the question's sort first."""
-    counted, more = stats.by(question.scope, by, question.sort, rows)
+    counted, more = numbers.by(question.scope, by, question.sort, rows)
     return Table(by, NAMES[by], _rows(counted), more, answering_table(question.scope, by) is None)
 
 
-def _tables(stats: Stats, question: Question) -> tuple[Table, ...]:
+def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
     """One for each dimension. What would be read from all attempts waits on a page of its own;
     those of one product are found by an index."""
     scope = question.scope
     slow = {by for by in DIMENSIONS if answering_table(scope, by) is None}
     later = slow if "product_id" not in scope.filters else set[str]()
     now = [by for by in DIMENSIONS if by not in later]
-    counted = stats.split(scope, now, question.sort, ROWS)
+    counted = numbers.split(scope, now, question.sort, ROWS)
     return tuple(
         Table(by, NAMES[by], (), 0, True, deferred=True)
         if by in later
@@ -285,9 +285,9 @@ def _open_days(days: Sequence[Row]) -> int:
     return len(recent) - first
 
 
-def _health(stats: Stats, now_ms: int, gate: Mapping[str, Any]) -> Health:
-    answers = stats.rows("vendor_answers", since_ms=now_ms - HEALTH_MS)
-    verdicts = stats.rows("callback_verdicts")
+def _health(numbers: Numbers, now_ms: int, breaker: Mapping[str, Any]) -> Health:
+    answers = numbers.rows("vendor_answers", since_ms=now_ms - HEALTH_MS)
+    verdicts = numbers.rows("callback_verdicts")
     calls = sum(answer["n"] for answer in answers)
     bad = sum(answer["n"] for answer in answers if answer["code"] != "ok")
     return Health(
@@ -296,7 +296,7 @@ def _health(stats: Stats, now_ms: int, gate: Mapping[str, Any]) -> Health:
         error_rate=bad / calls if calls else None,
         verdicts=tuple(verdicts),
         last_callback_ms=max((verdict["last_ms"] for verdict in verdicts), default=None),
-        gate=gate,
+        breaker=breaker,
     )
 
 
@@ -304,9 +304,9 @@ def _health(stats: Stats, now_ms: int, gate: Mapping[str, Any]) -> Health:
 _forecast = lru_cache(maxsize=16)(forecast)
 
 
-def plan_fit(stats: Stats, today: date, plans: Sequence[Plan]) -> PlanFit:
+def plan_fit(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanFit:
     """Next months' sessions, and each plan's cost for them and for the last whole months."""
-    history = _finished(stats.created_by_day(today), today)
+    history = _finished(numbers.created_by_day(today), today)
     predicted = _forecast(history)
     if isinstance(predicted, Forecast):
         days, (this_month, next_month), reason = predicted.days, predicted.months, None

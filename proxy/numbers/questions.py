@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from storage.events import now_ms
 from storage.funnel import COUNTS, bucket_ms, local_day
-from storage.stats import DIMENSIONS, Counts, Scope, Stats, answering_table
+from storage.numbers import DIMENSIONS, Counts, Numbers, Scope, answering_table
 
 BY = (*DIMENSIONS, "day")
 SORTS = (*COUNTS[:-2], "open")
@@ -164,25 +164,25 @@ def _text(name: str, text: str) -> str:
     return text
 
 
-def answer(stats: Stats, question: Question) -> dict[str, Any]:
-    """The members of `stats.json`."""
+def answer(numbers: Numbers, question: Question) -> dict[str, Any]:
+    """The members of `numbers.json`."""
     scope = question.scope
     by = (question.by,) if question.by else ()
-    rows, more = stats.by(scope, *by, question.sort, question.limit) if by else ({}, 0)
+    rows, more = numbers.by(scope, *by, question.sort, question.limit) if by else ({}, 0)
     return {
         "from": str(scope.first),
         "to": str(scope.last),
-        "timezone": stats.zone.key,
+        "timezone": numbers.zone.key,
         "filters": dict(scope.filters),
-        "totals": stats.totals(scope),
+        "totals": numbers.totals(scope),
         "previous_from": str(question.before.first),
         "previous_to": str(question.before.last),
-        "previous": stats.totals(question.before),
+        "previous": numbers.totals(question.before),
         "by": [{"key": key, **counts} for key, counts in rows.items()],
         "more": more,
         "source": "totals" if answering_table(scope, *by) else "attempts",
-        "raw_since": stats.raw_since or None,
-        "times": [each.members() for each in durations(stats, scope)],
+        "raw_since": numbers.raw_since or None,
+        "times": [each.members() for each in durations(numbers, scope)],
     }
 
 
@@ -207,9 +207,9 @@ class Durations:
         }
 
 
-def durations(stats: Stats, scope: Scope) -> list[Durations]:
+def durations(numbers: Numbers, scope: Scope) -> list[Durations]:
     """How long launches, completions and the vendor took; of the shop as a whole or a channel."""
-    found = stats.histograms(scope)
+    found = numbers.histograms(scope)
     return [
         Durations(
             metric,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storage.funnel import Attempt
-from storage.sqlite import SQLiteStore
-from storage.stats import Stats
+from storage.numbers import Numbers
 
 LATEST = 20
 LATEST_COLUMNS = ("id", "received_ms", "name", "attempt_id", "source", "product_id", "note")
@@ -36,21 +35,19 @@ class Timeline:
     moments: tuple[Moment, ...]
 
 
-def latest(store: SQLiteStore, after: int = 0, limit: int = LATEST) -> list[dict[str, Any]]:
-    """The newest events but impressions, newest first, by LATEST_COLUMNS."""
-    with store.snapshot() as db:
-        found = Stats(db, store.zone)
-        return found.rows("latest_events", after=after, impressions=0, limit=limit)
+def latest(numbers: Numbers, after: int = 0, limit: int = LATEST) -> list[dict[str, Any]]:
+    """List the newest events but impressions, newest first, by LATEST_COLUMNS."""
+    return numbers.rows("latest_events", after=after, impressions=0, limit=limit)
 
 
-def timeline(stats: Stats, attempt_id: str) -> Timeline | None:
-    attempt = stats.attempt(attempt_id)
+def timeline(numbers: Numbers, attempt_id: str) -> Timeline | None:
+    attempt = numbers.attempt(attempt_id)
     if attempt is None:
         return None
     moments = [
-        *map(_event, stats.about("events", attempt_id)),
-        *map(_receipt, stats.about("receipts", attempt_id)),
-        *map(_call, stats.about("upstream_calls", attempt_id)),
+        *map(_event, numbers.about("events", attempt_id)),
+        *map(_receipt, numbers.about("receipts", attempt_id)),
+        *map(_call, numbers.about("upstream_calls", attempt_id)),
     ]
     return Timeline(attempt, tuple(sorted(moments, key=lambda moment: moment.at_ms)))
 

@@ -6,12 +6,14 @@ genuine URL is kept as a receipt, and 5xx is answered only where there is nowher
 
 from flask import Blueprint, Response, request
 
-from proxy import metrics, web
-from proxy.capability import signature_is_valid
-from proxy.contract import Completion, Unreadable, read_callback
-from proxy.errors import Problem
-from proxy.services import Services
-from proxy.words import callback_event
+from proxy import metrics
+from proxy.services import services
+from proxy.strict_json import Unreadable
+from proxy.tryon.keys import signature_is_valid
+from proxy.vendor.completion import Completion, callback_event, read_callback
+from proxy.web import access_log
+from proxy.web.problems import Problem
+from proxy.web.request import is_coded, read_body
 from storage.events import Entry, Event, Receipt, now_ms
 
 LARGEST_BODY = 64 * 1024
@@ -28,38 +30,35 @@ KEPT_HEADERS = {
 }
 LONGEST_HEADER = 500
 
-
-def blueprint(services: Services) -> Blueprint:
-    routes = Blueprint("callbacks", __name__)
-
-    @routes.post("/callbacks/<capability>")
-    def receive(capability: str) -> Response:
-        """Take the vendor's completion callback."""
-        attempt_id = services.keys.open(capability)
-        if attempt_id is None:
-            raise Problem("not_found")
-        received = _Received(services, attempt_id)
-        body = received.body()
-        received.check_signature(body)
-        return received.store(body, received.read(body))
-
-    return routes
+routes = Blueprint("callbacks", __name__)
 
 
-class _Received:
+@routes.post("/callbacks/<capability>")
+def receive(capability: str) -> Response:
+    """Take the vendor's completion callback."""
+    attempt_id = services().keys.open(capability)
+    if attempt_id is None:
+        raise Problem("not_found")
+    callback = _Callback(attempt_id)
+    body = callback.read_body()
+    callback.check_signature(body)
+    callback.store(body, callback.read(body))
+    return Response(status=204)
+
+
+class _Callback:
     """One callback to a genuine URL, on its way through the steps of the protocol."""
 
-    def __init__(self, services: Services, attempt_id: str) -> None:
-        self._services = services
+    def __init__(self, attempt_id: str) -> None:
+        self._services = services()
         self._attempt_id = attempt_id
         self._at_ms = now_ms()
 
-    def body(self) -> bytes:
-        if web.is_coded():
-            self._keep(b"", "unreadable", "unsupported_media_type")
-            raise Problem("unsupported_media_type")
+    def read_body(self) -> bytes:
         try:
-            return web.read_body(LARGEST_BODY)
+            if is_coded():
+                raise Problem("unsupported_media_type")
+            return read_body(LARGEST_BODY)
         except Problem as problem:
             self._keep(b"", "unreadable", problem.code)
             raise
@@ -72,15 +71,14 @@ class _Received:
 
     def read(self, body: bytes) -> Completion:
         try:
-            return read_callback(body, self._services.words.outcomes())
+            return read_callback(body, self._services.outcomes.known())
         except Unreadable as error:
             self._keep(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None
 
-    def store(self, body: bytes, completion: Completion) -> Response:
-        callback = callback_event(self._attempt_id, self._at_ms, completion)
-        self._keep(body, "accepted", "", callback)
-        return Response(status=204)
+    def store(self, body: bytes, completion: Completion) -> None:
+        event = callback_event(self._attempt_id, self._at_ms, completion)
+        self._keep(body, "accepted", "", event)
 
     def _keep(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
         sent = request.environ
@@ -91,4 +89,4 @@ class _Received:
         committed = self._services.writer.submit(Entry(events, receipt))
         verdict = committed.verdict or verdict
         metrics.count(metrics.CALLBACKS, verdict)
-        web.note(verdict=verdict)
+        access_log.note(verdict=verdict)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
-from proxy.errors import Problem
-from proxy.services import Services
+from proxy.services import services
+from proxy.web.problems import Problem
 
 # As strict as a shop's page can be: what the button does, it must do under this.
 STRICT_POLICY = (
@@ -63,34 +63,31 @@ SHOES = (
 )
 
 
-def blueprint(services: Services) -> Blueprint:
-    """Registered only where `TRYON_DEMO` is on."""
-    routes = Blueprint("demo", __name__)
-    category = services.settings.categories[0]
-    own = services.settings.public_origin
+routes = Blueprint("demo", __name__)  # registered only where `TRYON_DEMO` is on
 
-    @routes.before_request
-    def one_address() -> Response | None:
-        """Somebody who typed `localhost` is led to the address that the links and policies name."""
-        if request.host_url.rstrip("/") == own:
-            return None
-        return make_response(redirect(f"{own}{request.path}"))
 
-    @routes.get("/")
-    def shelf() -> Response:
-        return _page(render_template("demo/index.html", shoes=SHOES))
+@routes.before_request
+def one_address() -> Response | None:
+    """Lead somebody who typed `localhost` to the address that the links and policies name."""
+    own = services().settings.public_origin
+    if request.host_url.rstrip("/") == own:
+        return None
+    return make_response(redirect(f"{own}{request.path}"))
 
-    @routes.get("/shop/<product_id>")
-    def product(product_id: str) -> Response:
-        shoe = next((shoe for shoe in SHOES if shoe.product_id == product_id), None)
-        if shoe is None:
-            raise Problem("not_found")
-        others = [other for other in SHOES if other != shoe]
-        return _page(
-            render_template("demo/product.html", shoe=shoe, others=others, category=category)
-        )
 
-    return routes
+@routes.get("/")
+def shelf() -> Response:
+    return _page(render_template("demo/index.html", shoes=SHOES))
+
+
+@routes.get("/shop/<product_id>")
+def product(product_id: str) -> Response:
+    shoe = next((shoe for shoe in SHOES if shoe.product_id == product_id), None)
+    if shoe is None:
+        raise Problem("not_found")
+    others = [other for other in SHOES if other != shoe]
+    category = services().settings.categories[0]
+    return _page(render_template("demo/product.html", shoe=shoe, others=others, category=category))
 
 
 def _page(html: str) -> Response:

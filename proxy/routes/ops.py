@@ -1,87 +1,87 @@
 """For who runs the app: is it alive, is it ready, how is it doing."""
 
 import hmac
-import shutil
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from proxy import metrics, openapi
-from proxy.errors import Problem
-from proxy.services import Services
+from proxy import metrics
+from proxy.services import services
+from proxy.web import openapi
+from proxy.web.problems import Problem
 from storage.events import Entry
 from storage.store import StorageUnavailable
 
 DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
 
-
-def blueprint(services: Services) -> Blueprint:
-    routes = Blueprint("ops", __name__)
-    token = services.settings.metrics_token
-
-    @routes.get("/healthz")
-    def healthz() -> Response:
-        """Whether the process serves."""
-        return jsonify(status="ok")
-
-    @routes.get("/readyz")
-    def readyz() -> Response:
-        """Whether all that it needs works, part by part."""
-        parts = {"database": _database(services), "disk": _disk(services)} | _vendor(services)
-        reasons = {part: reason for part, reason in parts.items() if reason}
-        response = jsonify(
-            status="unready" if reasons else "ready",
-            parts={part: reason or "ok" for part, reason in parts.items()},
-        )
-        response.status_code = 503 if reasons else 200
-        return response
-
-    @routes.after_request
-    def name_the_scheme(response: Response) -> Response:
-        if response.status_code == 401:  # RFC 9110, 15.5.2
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
-
-    @routes.get("/metrics")
-    def exposition() -> Response:
-        """Figures for Prometheus; without TRYON_METRICS_TOKEN there are none."""
-        if token is None:
-            raise Problem("not_found")
-        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
-            raise Problem("unauthorized")
-        body, content_type = metrics.text(services.gate)
-        return Response(body, content_type=content_type)
-
-    @routes.get("/openapi.json")
-    def interface() -> Response:
-        """This description."""
-        response = jsonify(openapi.document(current_app, services.settings.public_url))
-        response.headers["Cache-Control"] = "public, max-age=300"
-        response.add_etag()
-        response.make_conditional(request)
-        return response
-
-    return routes
+routes = Blueprint("ops", __name__)
 
 
-def _database(services: Services) -> str | None:
+@routes.get("/healthz")
+def healthz() -> Response:
+    """Whether the process serves."""
+    return jsonify(status="ok")
+
+
+@routes.get("/readyz")
+def readyz() -> Response:
+    """Whether all that it needs works, part by part."""
+    parts = {"database": _database(), "disk": _disk()} | _vendor()
+    reasons = {part: reason for part, reason in parts.items() if reason}
+    response = jsonify(
+        status="unready" if reasons else "ready",
+        parts={part: reason or "ok" for part, reason in parts.items()},
+    )
+    response.status_code = 503 if reasons else 200
+    return response
+
+
+@routes.after_request
+def name_the_scheme(response: Response) -> Response:
+    if response.status_code == 401:  # RFC 9110, 15.5.2
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@routes.get("/metrics")
+def exposition() -> Response:
+    """Figures for Prometheus; without TRYON_METRICS_TOKEN there are none."""
+    token = services().settings.metrics_token
+    if token is None:
+        raise Problem("not_found")
+    given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+    if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
+        raise Problem("unauthorized")
+    body, content_type = metrics.text(services().breaker.state())
+    return Response(body, content_type=content_type)
+
+
+@routes.get("/openapi.json")
+def interface() -> Response:
+    """This description."""
+    response = jsonify(openapi.document(current_app, services().settings.public_url))
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _database() -> str | None:
     try:
-        services.writer.submit(Entry())
+        services().writer.submit(Entry())
     except StorageUnavailable:
         return "nothing can be written"
     return None
 
 
-def _disk(services: Services) -> str | None:
-    free = shutil.disk_usage(services.store.path.absolute().parent).free
+def _disk() -> str | None:
+    free = services().store.free_bytes()
     return None if free >= DISK_NEEDED else f"only {free // 1024**2} MiB are free"
 
 
-def _vendor(services: Services) -> dict[str, str | None]:
-    state = services.gate.state()
+def _vendor() -> dict[str, str | None]:
+    state = services().breaker.state()
+    held_back = state["breaker"] != "closed"
     return {
-        "upstream": None
-        if state["breaker"] == "closed"
-        else "the vendor fails; calls are held back",
+        "upstream": "the vendor fails; calls are held back" if held_back else None,
         "token": "the vendor refuses the token" if state["token_refused"] else None,
     }

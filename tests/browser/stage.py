@@ -10,8 +10,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
-from proxy import i18n
-from proxy.qr import LinkCodes
+from proxy.tryon.qr import LinkCodes
+from proxy.web import i18n
 from tests.servers import Shop
 
 # As strict as a product page can be; the shop's origin is filled in.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from proxy import i18n
+from proxy.web import i18n
 from tests.browser.stage import Product
 from tests.servers import Shop, Vendor, eventually, unique
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from app import cli
 from proxy.numbers.exports import safe
 from storage.events import Entry, now_ms
-from storage.sqlite import SQLiteStore
+from storage.sqlite.store import SQLiteStore
 from tests.e2e.test_dashboard import ZONE, small_history
 from tests.servers import ROOT, Shop, Vendor, eventually, free_port
 from tests.storage.histories import attempt_id, click

@@ -13,11 +13,11 @@ import requests
 from flask import Flask
 
 from app import create_app
-from proxy.login import login_link
 from proxy.settings import load
+from proxy.web.login import login_link
 from storage.events import Entry, event, now_ms
 from storage.funnel import COUNTS, local_day
-from storage.sqlite import SQLiteStore
+from storage.sqlite.store import SQLiteStore
 from tests.servers import PASSWORD, Shop, Vendor, eventually, http, running_shop, unique
 from tests.storage.histories import (
     attempt_id,

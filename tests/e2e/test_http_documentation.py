@@ -10,9 +10,9 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from proxy import errors
-from proxy.capability import CallbackKeys
-from proxy.operations import OPERATIONS
+from proxy.tryon.keys import CallbackKeys
+from proxy.web import problems as errors
+from proxy.web.operations import OPERATIONS
 from tests.servers import METRICS_TOKEN, PASSWORD, ROOT, Shop, unique
 
 TEXT = (ROOT / "docs" / "http.md").read_text()
@@ -107,7 +107,7 @@ def test_every_route_is_in_the_text_and_no_other() -> None:
 
 def test_the_table_of_failures_is_the_generated_text() -> None:
     section = TEXT.partition("\n## Failures\n")[2]
-    assert errors.table() in section, "run: python -m proxy.errors"
+    assert errors.table() in section, "run: python -m proxy.web.problems"
 
 
 def test_every_setting_in_the_text_is_one() -> None:

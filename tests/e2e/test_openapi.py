@@ -22,10 +22,10 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app import create_app
-from proxy import openapi
-from proxy.capability import CallbackKeys
-from proxy.operations import OPERATIONS
 from proxy.settings import load
+from proxy.tryon.keys import CallbackKeys
+from proxy.web import openapi
+from proxy.web.operations import OPERATIONS
 from tests.servers import METRICS_TOKEN, PASSWORD, Shop, Vendor, running_shop
 
 PAGES = {"demo", "dashboard"}  # blueprints for people: not part of the described interface

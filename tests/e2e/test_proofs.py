@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from proxy.capability import CallbackKeys
 from proxy.settings import load
+from proxy.tryon.keys import CallbackKeys
 from tests.e2e.wire import (
     answered,
     assert_whole,

@@ -9,7 +9,7 @@ import pytest
 import requests
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-from proxy.devices import PEOPLE, TOOLS
+from proxy.web.devices import PEOPLE, TOOLS
 from tests.e2e.wire import at_once, http, rows, spread
 from tests.servers import DESKTOP, PHONE, Shop, Vendor, unique
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from proxy.capability import CallbackKeys
 from proxy.settings import load
+from proxy.tryon.keys import CallbackKeys
 from tests.e2e.wire import assert_whole, at_once, counted, http, peak_memory, post, rows, spread
 from tests.servers import (
     METRICS_TOKEN,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from storage.connection import connect
 from storage.events import Entry, Event, Receipt, UpstreamCall, event
 from storage.funnel import HISTOGRAMS, TOTALS
+from storage.sqlite.connection import connect
 
 TABLES = [*TOTALS, *HISTOGRAMS]
 

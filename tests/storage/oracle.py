@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from storage.connection import connect
+from storage.sqlite.connection import connect
 
 # What each attempt came to. An ending's strength is its place in the list.
 FACTS = """

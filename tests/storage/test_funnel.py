@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.batch import Totals
 from storage.events import Event, attempt_ms, event
 from storage.funnel import (
     COUNTS,
@@ -28,6 +27,7 @@ from storage.funnel import (
     midnight_ms,
     new_attempt,
 )
+from storage.sqlite.batch import Totals
 from tests.storage import histories
 from tests.storage.histories import (
     MINUTE,

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from storage.events import Entry, event
-from storage.recount import verify
-from storage.sqlite import SQLiteStore
+from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
+from storage.sqlite.store import SQLiteStore
 from storage.store import Committed, Conflict, StorageUnavailable
 from storage.writer import BATCH, Writer
 from tests.storage.histories import attempt_id, click, created, moment, table
@@ -220,5 +220,5 @@ def test_many_threads_are_stored_once_each_in_few_commits(tmp_path: Path) -> Non
             each.result(SECONDS)
     assert len(table(store.path, "attempts")) == 200
     assert len(commits) < sum(commits)
-    assert verify(store) == []
+    assert Maintenance(store).verify() == []
     store.close()

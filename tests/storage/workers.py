@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from storage.events import Entry
-from storage.sqlite import SQLiteStore
+from storage.sqlite.store import SQLiteStore
 from storage.writer import Writer
 from tests.storage.histories import history, moment
 

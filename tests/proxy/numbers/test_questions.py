@@ -13,7 +13,6 @@ import pytest
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.exports import parts, safe
 from proxy.numbers.overview import Overview, overview, plan_fit
-from proxy.numbers.plans import parse
 from proxy.numbers.questions import (
     LONGEST_DAYS,
     RANGES,
@@ -26,11 +25,13 @@ from proxy.numbers.questions import (
     read_question,
     wilson,
 )
-from storage.connection import connect
+from proxy.plans import parse
 from storage.events import Entry, event
 from storage.funnel import COUNTS, bucket
-from storage.sqlite import SQLiteStore
-from storage.stats import ENDINGS, Scope, Stats
+from storage.numbers import ENDINGS, Scope
+from storage.sqlite.connection import connect
+from storage.sqlite.numbers import SQLiteNumbers
+from storage.sqlite.store import SQLiteStore
 from tests.storage.histories import attempt_id, call, callback, click, created, launch, moment
 
 TUESDAY = date(2026, 11, 24)
@@ -175,7 +176,9 @@ def see(store: SQLiteStore, today: date = TUESDAY, plans: str = "[]", **asked: s
     question = read_question({name: [text] for name, text in asked.items()}, today)
     now = moment(f"{today}T12:00")
     with store.snapshot() as db:
-        return overview(Stats(db, UTC), question, today, now, {"breaker": "closed"}, parse(plans))
+        return overview(
+            SQLiteNumbers(db, UTC), question, today, now, {"breaker": "closed"}, parse(plans)
+        )
 
 
 def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStore) -> None:
@@ -240,7 +243,7 @@ PLANS = """[
 def test_plans_are_compared_by_what_is_to_come_and_what_was(store: SQLiteStore) -> None:
     fill(store, 80)
     with store.snapshot() as db:
-        fit = plan_fit(Stats(db, UTC), TUESDAY, parse(PLANS))
+        fit = plan_fit(SQLiteNumbers(db, UTC), TUESDAY, parse(PLANS))
     assert fit.months == (93,)  # of October: September is not whole, November not over
     small, large = fit.plans
     assert (small.replayed, large.replayed) == (53, 60)
@@ -256,7 +259,7 @@ def test_plans_are_compared_by_what_is_to_come_and_what_was(store: SQLiteStore) 
 def test_there_is_no_forecast_from_two_weeks(store: SQLiteStore) -> None:
     fill(store, 14)
     with store.snapshot() as db:
-        fit = plan_fit(Stats(db, UTC), TUESDAY, parse(PLANS))
+        fit = plan_fit(SQLiteNumbers(db, UTC), TUESDAY, parse(PLANS))
     assert fit.reason is not None
     assert "14 of 28 days" in fit.reason
     assert fit.plans[0].middle is None
@@ -283,7 +286,7 @@ def test_the_sql_of_a_definition_gives_the_figure(store: SQLiteStore, definition
     with store.snapshot() as snapshot:
         scope = Scope(date(2026, 11, 16), TUESDAY)
         question = read_question({"from": [days["first"]], "to": [days["last"]]}, TUESDAY)
-        shown = answer(Stats(snapshot, UTC), question)
+        shown = answer(SQLiteNumbers(snapshot, UTC), question)
         assert question.scope == scope
     times = {each["metric"]: each["p50_ms"] for each in shown["times"]}
     rates = {"created_rate": 1, "opened_rate": 1 / 3, "completed_rate": 1, "whole_rate": 1 / 3}

@@ -1,0 +1,58 @@
+"""What the commands share: settings, the open database, a progress bar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import wraps
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from proxy import services
+from proxy.numbers.questions import BadQuestion
+from proxy.settings import Settings, SettingsError, load
+from storage.store import StorageUnavailable
+
+console = Console()
+Command = Callable[..., None]
+
+
+def load_settings() -> Settings:
+    """Load the settings, or end with what is wrong with them."""
+    try:
+        return load()
+    except SettingsError as error:
+        raise click.ClickException("\n".join(error.problems)) from None
+
+
+def with_database(command: Command) -> Command:
+    """Give a command the settings and the open database; what goes wrong ends it in a sentence."""
+
+    @wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:
+        try:
+            settings = load_settings()
+            with closing(services.database(settings)) as database:
+                command(settings, database, *arguments, **options)
+        except BadQuestion as error:
+            raise click.UsageError(f"--{error}") from None
+        except StorageUnavailable as error:
+            raise click.ClickException(f"the database: {error}") from None
+
+    return run
+
+
+@contextmanager
+def progress(
+    total: int | None, what: str, *, quiet: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, so that standard output stays clean."""
+    with Progress(console=Console(stderr=True, quiet=quiet), transient=True) as bars:
+        task = bars.add_task(what, total=total)
+        yield lambda some: bars.advance(task, some)
+
+
+def printable(text: str) -> str:
+    """Leave out what would move a terminal's cursor: product ids come from browsers."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)

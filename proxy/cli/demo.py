@@ -1,0 +1,150 @@
+"""What `make run` starts: the vendor simulator and the app with a demo shop, until interrupted."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import click
+import segno
+
+from proxy import settings
+from proxy.background import HERE, run_apart
+from proxy.web.login import login_link
+
+STATE = HERE / "var"  # kept from one run to the next
+SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
+START_S = 60.0
+
+
+@click.command()
+@click.option("--history", is_flag=True, help="Begin with ninety days of made-up history.")
+def demo(history: bool) -> None:
+    """Run the vendor simulator and the app with a demo shop.
+
+    HOST (127.0.0.1) and PORT (8000; the simulator takes the next one) say where; with
+    HOST=0.0.0.0 a phone on the same network can follow the QR.
+    """
+    host = os.environ.get("HOST", "127.0.0.1")
+    port = _port(host)
+    reachable = _network_address() if host == "0.0.0.0" else host  # noqa: S104 - asked for
+    shop, vendor = f"http://{reachable}:{port}", f"http://{reachable}:{port + 1}"
+    environ = os.environ | _settings(shop, vendor, host, port)
+    commands = {
+        vendor: ["simulate", "--host", host, "--port", str(port + 1), "--url", vendor],
+        f"{shop}/healthz": ["serve"],
+    }
+    if history and (STATE / "demo.db").exists():
+        click.echo(f"{STATE / 'demo.db'} is there already, and gets no made-up history.")
+    elif history:
+        run_apart("demo-data", env=environ).wait()
+    processes: list[subprocess.Popen[bytes]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())
+    try:
+        for address, command in commands.items():
+            with (STATE / "log").open("ab") as log:
+                # In groups of their own: Ctrl-C reaches them through us.
+                processes.append(run_apart(*command, env=environ, stdout=log, stderr=log))
+            _await(address, processes[-1])
+        _greet(shop, vendor, environ)
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.2)
+        raise click.ClickException(f"a server has stopped; {STATE / 'log'} says why")
+    finally:
+        _stop(processes)
+
+
+def _port(host: str) -> int:
+    """PORT, where it and the next one are free: another server's answer would be taken for ours."""
+    text = os.environ.get("PORT", "8000")
+    if not text.isdecimal() or not 0 < int(text) < 65_535:
+        raise click.ClickException(f"PORT must be a number from 1 to 65534, not {text!r}")
+    for port in (int(text), int(text) + 1):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                other = "PORT=8010 make run takes 8010 and 8011"
+                raise click.ClickException(f"port {port}: {error.strerror}; {other}") from None
+    return int(text)
+
+
+def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:
+    """What both servers need; secrets are made at the first run and kept."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    return {
+        "TRYON_API_TOKEN": SIMULATOR_TOKEN,
+        "TRYON_API_URL": f"{vendor}/v1",
+        "TRYON_LAUNCH_HOSTS": vendor.partition("//")[2],
+        "TRYON_PUBLIC_URL": shop,
+        "TRYON_ALLOW_HTTP": "1",
+        "TRYON_SECRET_KEY": _kept("secret", 32),
+        "TRYON_DASHBOARD_PASSWORD": _kept("password", 9),
+        "TRYON_DATABASE": f"sqlite:///{STATE / 'demo.db'}",
+        "TRYON_MERCHANT_NAME": os.environ.get("TRYON_MERCHANT_NAME", "Fern & Field"),
+        "TRYON_DEMO": "1",
+        "TRYON_WORKERS": os.environ.get("TRYON_WORKERS", "2"),
+        "SIMULATOR_TOKEN": SIMULATOR_TOKEN,
+        "HOST": host,
+        "PORT": str(port),
+    }
+
+
+def _kept(name: str, size: int) -> str:
+    path = STATE / name
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(size))
+    return path.read_text()
+
+
+def _await(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            opener.open(address, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise click.ClickException(f"{address} does not answer; {STATE / 'log'} says why")
+
+
+def _greet(shop: str, vendor: str, environ: dict[str, str]) -> None:
+    link = login_link(settings.load(environ))
+    click.echo(
+        f"\n  Demo shop        {shop}/\n"
+        f"  Dashboard        {link}\n"
+        f"  Vendor simulator {vendor}/\n"
+        f"  Dashboard password, for later: {environ['TRYON_DASHBOARD_PASSWORD']}\n"
+    )
+    if not shop.startswith("http://127."):
+        segno.make_qr(f"{shop}/").terminal(compact=True)
+    click.echo("  Ctrl-C stops all of it.\n")
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _network_address() -> str:
+    """This machine's address on its network. Connecting a datagram socket sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

@@ -1,0 +1,155 @@
+"""`tryon doctor`: looks at each thing that the app needs, and says how to mend what is wrong."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+
+import click
+import requests
+from rich.markup import escape
+from rich.table import Table
+
+from proxy import services
+from proxy.catalog import products
+from proxy.cli.context import console
+from proxy.settings import Settings, SettingsError, load, table, unknown
+from proxy.vendor.breaker import Breaker
+from storage.database import engine, private_counters
+from storage.events import Entry
+from storage.store import StorageUnavailable
+
+CLOCK_TOLERANCE_S = 60
+WAIT_S = 5.0
+
+MENDS = {
+    "dns": "Check TRYON_API_URL and this machine's name servers.",
+    "tcp": "Check TRYON_API_URL and whether a firewall lets this machine out.",
+    "tls": "The vendor's certificate is not trusted here; check TRYON_API_URL and the clock.",
+    "token": "Put the vendor's current bearer token into TRYON_API_TOKEN.",
+}
+
+
+class Check(NamedTuple):
+    """`ok` None: worth knowing, and no hindrance."""
+
+    name: str
+    ok: bool | None
+    found: str
+    mend: str = ""
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Each check as it is done. None of them spends a session."""
+    yield from (Check("settings", None, warning) for warning in unknown())
+    yield _database(settings)
+    yield _engine()
+    yield _catalog(settings)
+    yield _callbacks(settings)
+    yield _public_url(settings)
+    yield from _vendor(settings)
+    yield _clock(settings)
+
+
+def _database(settings: Settings) -> Check:
+    try:
+        with closing(services.database(settings)) as database:
+            database.store.commit([Entry()])
+    except StorageUnavailable as error:
+        mend = "The folder must exist, and the file be writable for the user that serves."
+        return Check("database", False, str(error), mend)
+    return Check("database", True, f"{settings.database} can be written")
+
+
+def _engine() -> Check:
+    found, mend = engine()
+    return Check("sqlite", None if mend else True, found, mend)
+
+
+def _catalog(settings: Settings) -> Check:
+    if settings.catalog is None:
+        return Check("catalogue", None, "none: any product of a supported category is accepted")
+    try:
+        catalog = products.load(settings.catalog)
+    except products.CatalogError as error:
+        return Check("catalogue", False, str(error), "Correct the file named by TRYON_CATALOG.")
+    strange = {product.category for product in catalog.values()} - set(settings.categories)
+    if strange:
+        mend = "Add them to TRYON_CATEGORIES, or leave those products out."
+        return Check("catalogue", None, f"categories not supported: {sorted(strange)}", mend)
+    return Check("catalogue", True, f"{len(catalog)} products")
+
+
+def _callbacks(settings: Settings) -> Check:
+    if settings.callback_secret:
+        return Check("callbacks", True, "a URL for each session, and a signature required")
+    return Check("callbacks", True, "a URL for each session (the vendor documents no signature)")
+
+
+def _public_url(settings: Settings) -> Check:
+    address = f"{settings.public_url}/healthz"
+    try:
+        answer = _get(address)
+    except requests.RequestException as error:
+        mend = "Fine if the app is not running yet, or reachable from outside alone."
+        return Check("public URL", None, f"{address}: {type(error).__name__}", mend)
+    if answer.status_code != 200 or answer.headers.get("X-Request-ID") is None:
+        mend = "TRYON_PUBLIC_URL must lead to this app, path prefix included."
+        return Check("public URL", False, f"{address} answered {answer.status_code}", mend)
+    return Check("public URL", True, f"{address} answers")
+
+
+def _vendor(settings: Settings) -> Iterator[Check]:
+    # The vendor is asked whatever the workers have learnt of it.
+    with closing(private_counters()) as counters:
+        for step in services.upstream_client(settings, Breaker(counters), WAIT_S).probe():
+            mend = "" if step.ok else MENDS[step.name]
+            yield Check(f"vendor: {step.name}", step.ok, step.detail, mend)
+
+
+def _clock(settings: Settings) -> Check:
+    """Against the vendor's, since expiry times are the vendor's."""
+    try:
+        theirs = parsedate_to_datetime(_get(settings.api_url).headers["Date"]).timestamp()
+    except (requests.RequestException, KeyError, ValueError):
+        return Check("clock", None, "not compared: the vendor gave no time")
+    off = round(time.time() - theirs)
+    if abs(off) > CLOCK_TOLERANCE_S:
+        mend = "Set this machine's clock, for instance by NTP."
+        return Check("clock", False, f"{off} s off the vendor's", mend)
+    return Check("clock", True, "agrees with the vendor's")
+
+
+def _get(address: str) -> requests.Response:
+    """Without the token, and without proxies or passwords from the environment."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(address, timeout=WAIT_S, allow_redirects=False)
+
+
+@click.command()
+@click.pass_context
+def doctor(context: click.Context) -> None:
+    """Check every setting and all that the app needs; say how to mend what is wrong.
+
+    Exits with 1 where something has to be mended. No session is spent.
+    """
+    rows = Table("Setting", "Value", "From", "What it is")
+    for row in table():
+        rows.add_row(*map(escape, row))
+    console.print(rows)
+    try:
+        settings = load()
+    except SettingsError as error:
+        for problem in error.problems:
+            console.print(f"[red]✗[/] {escape(problem)}")
+        context.exit(1)
+    failed = False
+    for check in checks(settings):
+        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]![/]"}[check.ok]
+        console.print(f"{mark} {escape(check.name)}: {escape(check.found)}")
+        if check.mend:
+            console.print(f"  {escape(check.mend)}")
+        failed = failed or check.ok is False
+    context.exit(int(failed))

@@ -1,0 +1,88 @@
+"""The commands that look after the numbers."""
+
+from datetime import timedelta
+from functools import partial
+
+import click
+
+from proxy.cli.context import printable, progress, with_database
+from proxy.numbers.questions import today
+from proxy.settings import Settings
+from proxy.vendor.completion import read_receipt
+from proxy.vendor.outcomes import OUTCOMES
+from storage.database import Database
+
+
+@click.command()
+@with_database
+def verify(_: Settings, database: Database) -> None:
+    """Recount everything from the events; exit with 1 where a figure differs."""
+    broken = database.maintenance.integrity()
+    with progress(database.maintenance.count("events"), "recounting") as advance:
+        found = database.maintenance.verify(advance)
+    for message in broken:
+        click.echo(f"file: {message}")
+    for each in found:
+        key = ", ".join(map(str, each.key))
+        click.echo(
+            printable(
+                f"{each.table} ({key}) {each.column}: "
+                f"stored {each.stored}, counted {each.recounted}"
+            )
+        )
+    if broken or found:
+        raise click.ClickException(
+            f"{len(broken) + len(found)} differences; `tryon rebuild` makes the figures afresh"
+        )
+    click.echo("Every figure agrees with the events.")
+
+
+@click.command()
+@with_database
+def rebuild(_: Settings, database: Database) -> None:
+    """Make attempts and totals afresh from the events; writers wait meanwhile."""
+    with progress(database.maintenance.count("events"), "rebuilding") as advance:
+        database.maintenance.rebuild(advance)
+    click.echo("Attempts and totals were made afresh.")
+
+
+@click.command()
+@click.option("--quiet", is_flag=True, help="Say nothing.")
+@with_database
+def replay(_: Settings, database: Database, quiet: bool) -> None:
+    """Read stored callbacks again, after a mapping of the vendor's words was changed."""
+    read = partial(read_receipt, mapping={**OUTCOMES, **database.store.mapping()})
+    with progress(database.maintenance.count("receipts"), "reading again", quiet=quiet) as advance:
+        changed = database.maintenance.replay(read, advance)
+    if not quiet:
+        click.echo(f"{changed} callbacks say something else now.")
+
+
+@click.command()
+@click.option("--before", metavar="DAY", help="Instead of TRYON_RETENTION_DAYS before today.")
+@click.option("--quiet", is_flag=True, help="Say nothing.")
+@with_database
+def purge(settings: Settings, database: Database, before: str | None, quiet: bool) -> None:
+    """Delete raw events, receipts and calls of old days; totals stay."""
+    line = before or str(today(settings.timezone) - timedelta(settings.retention_days))
+    try:
+        with progress(None, "purging", quiet=quiet) as advance:
+            deleted = database.maintenance.purge(line, advance)
+    except ValueError as error:
+        raise click.UsageError(f"--before: {error}") from None
+    if not quiet:  # a worker's standard output is its log
+        click.echo(f"{deleted} rows of days before {line} were deleted.")
+
+
+@click.command()
+@click.argument("reference")
+@with_database
+def erase(_: Settings, database: Database, reference: str) -> None:
+    """Forget every attempt with one of your references, in the totals too."""
+    erased = database.maintenance.erase(reference)
+    if erased:
+        database.maintenance.compact()
+    click.echo(f"{erased} attempts were erased.")
+
+
+COMMANDS = (verify, rebuild, replay, purge, erase)

@@ -1,0 +1,241 @@
+"""The numbers in a terminal."""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from proxy.cli.context import Command, console, printable, progress, with_database
+from proxy.numbers import exports, overview, timeline
+from proxy.numbers.definitions import label
+from proxy.numbers.questions import BY, Question, answer, read_question, today
+from proxy.settings import Settings
+from storage.database import Database
+from storage.numbers import DIMENSIONS
+from storage.store import Store
+
+ENDINGS = ("abandoned", "failed", "cancelled", "other", "expired_unlaunched", "expired_unreported")
+BAR = 40  # characters of the longest bar
+SHOWN = ("clicks", "created", "opened", "completed", "open")
+FOLLOW_EVERY_S = 0.5
+MOST_AT_ONCE = 10_000  # events followed in one look
+
+
+def asks(command: Command) -> Command:
+    """Options that say which part of the numbers is meant."""
+    options = [
+        click.option("--from", "from_", metavar="DAY", help="First day, YYYY-MM-DD."),
+        click.option("--to", metavar="DAY", help="Last day; today if it is left out."),
+        click.option("--range", "range_", metavar="NAME", help="today, 7d, 30d, month, …"),
+        *(
+            click.option(
+                f"--{name.replace('_', '-')}",
+                name,
+                help=f"Only this {overview.NAMES[name].lower()}.",
+            )
+            for name in DIMENSIONS
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def question(settings: Settings, **asked: str | None) -> Question:
+    """The question that the options ask; as in the dashboard's addresses."""
+    given = {name.rstrip("_"): [text] for name, text in asked.items() if text is not None}
+    return read_question(given, today(settings.timezone))
+
+
+@click.command()
+@asks
+@click.option("--by", type=click.Choice(BY), help="Split by this.")
+@click.option("--json", "as_json", is_flag=True, help="As stats.json gives it.")
+@click.option("--csv", "as_csv", is_flag=True, help="The split as CSV.")
+@with_database
+def stats(
+    settings: Settings, database: Database, as_json: bool, as_csv: bool, **asked: str | None
+) -> None:
+    """Show the funnel of a period (30 days by default), and what it is made of."""
+    asks_for = question(settings, **asked)
+    if as_csv:
+        sys.stdout.writelines(exports.table(database.store, asks_for, asks_for.by or "day"))
+        return
+    with database.store.numbers() as numbers:
+        found = answer(numbers, asks_for)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    console.print(f"{found['from']} to {found['to']} ({found['timezone']})\n")
+    console.print(_funnel(found["totals"], found["previous"]))
+    ends = "; ".join(
+        f"{label(name).lower()} {found['totals'][name]:,}" for name in (*ENDINGS, "open")
+    )
+    console.print(f"Others: {ends}.\n")
+    if found["by"]:
+        console.print(_split(asks_for.by or "", found["by"]))
+
+
+def _funnel(totals: dict[str, int], previous: dict[str, int]) -> Table:
+    """A bar for each stage, the share of the stage before, and the count of the period before."""
+    table = Table(box=None, show_header=False)
+    widest = max(1, totals["clicks"])
+    for before, name in zip((None, *overview.STEPS), overview.STEPS, strict=False):
+        bar = "█" * round(totals[name] / widest * BAR)
+        of = totals[before] if before else 0
+        share = f"{totals[name] / of:.0%} of the step before" if of else ""
+        table.add_row(
+            label(name),
+            Text(bar, style="blue"),
+            f"{totals[name]:,}",
+            share,
+            Text(f"before: {previous[name]:,}", style="dim"),
+        )
+    return table
+
+
+def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(overview.NAMES[by], *(label(name) for name in SHOWN))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(Text(printable(row["key"]) or "—"), *(f"{row[name]:,}" for name in SHOWN))
+    return table
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Go on as they come in, until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON each.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line of CSV each.")
+@with_database
+def events(
+    settings: Settings, database: Database, follow: bool, as_json: bool, as_csv: bool
+) -> None:
+    """Show the newest events, the oldest of them first."""
+    found = _latest(database.store)
+    last = 0
+    if as_csv:
+        click.echo(exports.lines([timeline.LATEST_COLUMNS]), nl=False)
+    while True:
+        for event in reversed(found):
+            last = event["id"]
+            if as_csv:
+                click.echo(exports.lines([event.values()]), nl=False)
+            else:
+                click.echo(json.dumps(event) if as_json else _line(event, settings.timezone))
+        if not follow:
+            return
+        time.sleep(FOLLOW_EVERY_S)
+        found = _latest(database.store, last, MOST_AT_ONCE)
+
+
+def _latest(store: Store, after: int = 0, limit: int = timeline.LATEST) -> list[dict[str, Any]]:
+    with store.numbers() as numbers:
+        return timeline.latest(numbers, after, limit)
+
+
+def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
+    at = datetime.fromtimestamp(event["received_ms"] / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
+    words = (event["name"], event["product_id"], event["note"])
+    return f"{at}  {' '.join(printable(str(word)) for word in words if word)}"
+
+
+@click.command()
+@click.argument("name", type=click.Choice(list(exports.EXPORTS)))
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
+@asks
+@with_database
+def export(
+    settings: Settings, database: Database, name: str, output: Path | None, **asked: str | None
+) -> None:
+    """Write attempts, events or daily counts as CSV, to standard output or a file."""
+    asks_for = question(settings, **asked)
+    if output is None:
+        _write(exports.EXPORTS[name](database.store, asks_for), sys.stdout, lambda _: None)
+        return
+    total = (
+        None if name == "daily" else exports.size(database.store, f"export_{name}", asks_for.scope)
+    )
+    try:
+        with output.open("w", newline="") as file, progress(total, name) as advance:
+            _write(exports.EXPORTS[name](database.store, asks_for), file, advance)
+    except OSError as error:
+        raise click.ClickException(f"{output}: {error.strerror}") from None
+
+
+def _write(parts: Iterator[str], file: TextIO, advance: Callable[[int], None]) -> None:
+    for part in parts:
+        file.write(part)
+        advance(part.count("\n"))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="The days ahead as CSV.")
+@with_database
+def forecast(settings: Settings, database: Database, as_json: bool, as_csv: bool) -> None:
+    """Foresee this and next month's sessions, and the plan that fits."""
+    with database.store.numbers() as numbers:
+        fit = overview.plan_fit(numbers, today(settings.timezone), settings.plans)
+    if as_json:
+        click.echo(json.dumps(_forecast_members(fit), indent=2))
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(("day", "p10", "p50", "p90"))
+        writer.writerows((each.day, each.p10, each.p50, each.p90) for each in fit.days)
+    elif fit.this_month is None or fit.next_month is None:
+        console.print(fit.reason)
+    else:
+        months = Table("", "P10", "P50", "P90")
+        for name, month in (("This month", fit.this_month), ("Next month", fit.next_month)):
+            months.add_row(name, *(f"{value:,.0f}" for value in (month.p10, month.p50, month.p90)))
+        console.print("Sessions; four times in five between P10 and P90.", months)
+    if fit.plans and not (as_json or as_csv):
+        console.print(_plans(fit))
+
+
+def _forecast_members(fit: overview.PlanFit) -> dict[str, Any]:
+    months = {"this_month": fit.this_month, "next_month": fit.next_month}
+    return {
+        "reason": fit.reason,
+        **{
+            name: month and {"p10": month.p10, "p50": month.p50, "p90": month.p90}
+            for name, month in months.items()
+        },
+        "days": [
+            {"day": str(each.day), "p10": each.p10, "p50": each.p50, "p90": each.p90}
+            for each in fit.days
+        ],
+        "plans": [
+            {
+                "name": each.plan.name,
+                "cheapest": each.is_cheapest,
+                "next_month": each.middle and str(each.middle),
+                "replayed": each.replayed and str(each.replayed),
+                "run_out": each.run_out and str(each.run_out),
+            }
+            for each in fit.plans
+        ],
+    }
+
+
+def _plans(fit: overview.PlanFit) -> Table:
+    table = Table("Plan", "Next month (P50)", f"Last {len(fit.months)} whole months", "Used up on")
+    for each in fit.plans:
+        name = f"{each.plan.name} (cheapest)" if each.is_cheapest else each.plan.name
+        costs = (each.middle, each.replayed)
+        shown = ("—" if cost is None else f"{cost:,.2f}" for cost in costs)
+        table.add_row(name, *shown, str(each.run_out or "—"))
+    return table
+
+
+COMMANDS = (stats, events, export, forecast)

@@ -1,0 +1,202 @@
+"""`/dashboard/…`: the merchant's pages. The numbers of each come from one snapshot."""
+
+import re
+import threading
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from proxy.background import run_apart
+from proxy.numbers import charts, timeline
+from proxy.numbers.definitions import BY_KEY, DEFINITIONS
+from proxy.numbers.overview import NAMES, overview, table
+from proxy.numbers.questions import RANGES, today
+from proxy.routes.dashboard import question, read
+from proxy.services import services
+from proxy.vendor.outcomes import CHOICES, OUTCOMES, normal_word
+from proxy.web.problems import Problem
+from storage.events import now_ms
+from storage.numbers import LISTED
+
+ATTEMPT = re.compile(r"[0-9a-f]{32}")
+ROWS = 500  # of a table on a page of its own
+# Until every worker knows a new mapping, so that no callback falls between it and the replay.
+REPLAY_AFTER_S = 2.0
+
+routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
+
+
+@routes.before_request
+def demand() -> Response | None:
+    return None if request.endpoint == "dashboard.login" else services().login.demand_page()
+
+
+@routes.route("/login", methods=["GET", "POST"])
+def login() -> Response | tuple[str, int]:
+    """The login page; `link` is a signed link that logs in."""
+    door = services().login
+    if request.method == "POST":
+        if door.log_in(request.form.get("password", "")):
+            return door.go(door.own_page(request.form.get("next", "")))
+        return _login_form(wrong=True)
+    link = request.args.get("link")
+    if link and not door.log_in_by_link(link):
+        return _login_form(wrong=True)
+    if link and request.headers.get("Sec-Fetch-Site") == "cross-site":
+        # A redirect on a way that began on another site would not carry the strict cookie.
+        return make_response(render_template("dashboard/entering.html"))
+    return door.go("/dashboard/") if door.is_logged_in() else _login_form()
+
+
+def _login_form(*, wrong: bool = False) -> tuple[str, int]:
+    asked_for = request.form.get("next", request.args.get("next", ""))
+    page = render_template("dashboard/login.html", wrong=wrong, next=asked_for)
+    return page, 403 if wrong else 200
+
+
+@routes.post("/logout")
+def logout() -> Response:
+    """End the login."""
+    services().login.log_out()
+    return services().login.go("/dashboard/login")
+
+
+@routes.get("")
+def without_slash() -> Response:
+    """Lead to the page."""
+    return services().login.go("/dashboard/")  # Flask's own redirect believes the Host header
+
+
+@routes.get("/")
+def home() -> str:
+    """The numbers of a period."""
+    asked, day, now = question(), today(services().settings.timezone), now_ms()
+    breaker, plans = services().breaker.state(), services().settings.plans
+    view, latest = read(
+        lambda numbers: (
+            overview(numbers, asked, day, now, breaker, plans),
+            timeline.latest(numbers),
+        )
+    )
+    return render_template("dashboard/overview.html", view=view, q=asked, latest=latest)
+
+
+@routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")
+def breakdown(by: str) -> str:
+    """One table, whole."""
+    asked = question()
+    view = read(lambda numbers: table(numbers, asked, by, ROWS))
+    return render_template("dashboard/breakdown.html", table=view, q=asked)
+
+
+@routes.get("/attempts")
+def attempts() -> str:
+    """The try-ons behind a count, newest first."""
+    asked = question("count", "before")
+    count, before = request.args.get("count") or "clicks", request.args.get("before") or None
+    if count not in LISTED:
+        raise Problem("bad_request", "count: is not known here", parameter="count")
+    if before and not ATTEMPT.fullmatch(before):
+        raise Problem("bad_request", "before: must be an attempt's id", parameter="before")
+    found = read(lambda numbers: numbers.attempts(asked.scope, count, before))
+    return render_template(
+        "dashboard/attempts.html",
+        found=found,
+        q=asked,
+        count=BY_KEY[count],
+        extra={"count": count},
+    )
+
+
+@routes.get("/attempts/<attempt_id>")
+def attempt(attempt_id: str) -> str:
+    """One try-on and all that is kept of it."""
+    view = None
+    if ATTEMPT.fullmatch(attempt_id):
+        view = read(lambda numbers: timeline.timeline(numbers, attempt_id))
+    if view is None:
+        raise Problem("not_found")
+    return render_template("dashboard/attempt.html", view=view)
+
+
+@routes.get("/definitions")
+def definitions() -> str:
+    """What each figure means."""
+    return render_template("dashboard/definitions.html", definitions=DEFINITIONS)
+
+
+@routes.get("/words")
+def words() -> str:
+    """The vendor's words that no mapping knows."""
+    mapping = services().store.mapping()
+    unknown = read(lambda numbers: numbers.rows("unknown_words"))
+    return render_template(
+        "dashboard/words.html",
+        # One that was mapped just now stands in the try-ons until they have been read again.
+        unknown=[each for each in unknown if normal_word(each["word"]) not in mapping],
+        mapping=mapping,
+        choices=CHOICES,
+        known=OUTCOMES,
+        just_mapped=request.args.get("mapped", "")[:100],
+    )
+
+
+@routes.post("/words")
+def map_word() -> Response:
+    """Map a word, and read earlier callbacks again."""
+    word, outcome = request.form.get("word", ""), request.form.get("outcome", "")
+    if not word.strip() or len(word) > 200 or outcome not in CHOICES:
+        raise Problem("bad_request", "word and outcome: choose one of the list")
+    services().threads.run(services().outcomes.map, word, outcome)
+    timer = threading.Timer(REPLAY_AFTER_S, run_apart, ("replay", "--quiet"))
+    timer.daemon = True
+    timer.start()
+    return services().login.go("/dashboard/words", mapped=word)
+
+
+# The verdict on a callback, in words.
+VERDICTS = {
+    "accepted": "counted",
+    "duplicate": "came again",
+    "mismatch": "names another session",
+    "too_old": "of a day that is purged",
+    "too_many": "one too many of its try-on",
+    "erased": "of a try-on that was erased",
+    "unreadable": "not readable",
+    "unsigned": "signature missing or wrong",
+}
+
+BREAKER = {
+    "closed": "Calls to it go through.",
+    "open": "Calls to it are held back, since many failed in a row.",
+    "half-open": "Calls to it are tried again one by one, since many failed in a row.",
+}
+
+
+@routes.context_processor
+def words_of_pages() -> dict[str, Any]:
+    """Give the templates what they write with: numbers, moments and addresses."""
+    return {
+        "access": services().login,
+        "base": f"{services().settings.public_url}/dashboard",
+        "ranges": RANGES,
+        "names": NAMES,
+        "charts": charts,
+        "define": BY_KEY,
+        "verdicts": VERDICTS,
+        "breaker_words": BREAKER,
+        "moment": _moment,
+        "now_ms": now_ms(),
+        "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",
+        "number": lambda value: "—" if value is None else f"{value:,}",
+        "duration": timeline.duration,
+        "some": lambda n, what: f"{n:,} {what}" if n == 1 else f"{n:,} {what}s",
+    }
+
+
+def _moment(at_ms: int | None) -> str:
+    if at_ms is None:
+        return "—"
+    zone = services().settings.timezone
+    return datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")

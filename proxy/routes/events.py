@@ -1,0 +1,50 @@
+"""`/events`: what only the button sees."""
+
+from flask import Blueprint, Response, request
+
+from proxy.services import services
+from proxy.tryon.keys import new_token
+from proxy.web import bodies, devices
+from proxy.web.bodies import Beacon
+from storage.events import Entry, event, now_ms
+
+BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
+
+routes = Blueprint("events", __name__)
+
+
+@routes.after_request
+def share(response: Response) -> Response:
+    return services().origins.share(response)
+
+
+@routes.route("/events", methods=["OPTIONS"])
+def preflight() -> Response:
+    """Ask, as browsers do, before posting from another site."""
+    return services().origins.preflight()
+
+
+@routes.post("/events")
+def beacon() -> Response:
+    """Report an impression, or a failure that only the browser saw.
+
+    The browser's sendBeacon posts it as text.
+    """
+    services().origins.demand()
+    services().limits.admit("beacons", request.remote_addr or "", *BEACONS)
+    seen = bodies.read(Beacon, "application/json", "text/plain")
+    told = event(
+        seen.name,
+        "",
+        now_ms(),
+        "button",
+        key=f"{seen.name}:{seen.id or new_token()}",
+        product_id=seen.product_id,
+        category=seen.category,
+        locale=seen.locale,
+        device=devices.device(request.headers),
+        bot=int(devices.is_bot(request.user_agent.string)) or None,
+        code=seen.code,
+    )
+    services().writer.submit(Entry((told,)))
+    return Response(status=204)

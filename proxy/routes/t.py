@@ -1,0 +1,26 @@
+"""`/t/<product id>`: the page behind the button's link, where scripts are off."""
+
+from flask import Blueprint, Response, render_template, request
+
+from proxy.services import services
+from proxy.web import pages
+from proxy.web.problems import Problem
+
+routes = Blueprint("t", __name__)
+
+
+@routes.get("/t/<path:product_id>")
+def product(product_id: str) -> Response:
+    """The page behind the button's link. A GET creates nothing: the form does."""
+    known = services().catalog.get(product_id)
+    if known is None and services().catalog:
+        raise Problem("not_found")
+    asked = request.args.get("category", services().settings.categories[0])
+    page = render_template(
+        "t.html",
+        product_id=product_id,
+        category=known.category if known else asked,
+        title=known.title if known else None,
+        image_url=known.image_url if known else None,
+    )
+    return pages.kept(page, 60)

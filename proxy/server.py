@@ -1,0 +1,120 @@
+"""The server: gunicorn's worker and master, where ours do something else.
+
+gunicorn.conf.py imports this before gevent has patched anything and before Prometheus knows its
+folder: nothing that the app is made of may be imported here at the top.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import gevent
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.ggevent import GeventWorker
+
+from proxy.catalog import products
+from proxy.settings import Settings, SettingsError, load
+
+LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
+MOST_REQUESTS = 10_000  # on one connection, which a client may then open anew
+
+
+class CannotStart(Exception):
+    """The app cannot be served; the message says why and what to do."""
+
+
+def usable_settings() -> Settings:
+    """Load the settings, and look at what each worker would fail at.
+
+    :raises CannotStart: with all that is wrong.
+    """
+    try:
+        settings = load()
+        if settings.catalog:
+            products.load(settings.catalog)
+    except SettingsError as error:
+        raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
+    except products.CatalogError as error:
+        raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
+    folder = settings.database.parent
+    if not folder.is_dir():
+        raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
+    return settings
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A gevent worker that stops at once and lets the live streams keep their connections."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Who waits for the next request of a connection, by the timeout that ends the wait.
+        self._waiting: dict[gevent.Timeout, gevent.Greenlet] = {}
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        # A stream takes its connection with it: no other request can follow on it.
+        is_stream = req.method == "GET" and req.path.endswith("/events")
+        if is_stream or req.req_number >= MOST_REQUESTS:
+            req.force_close()
+        super().handle_request(listener_name, req, sock, addr)
+
+    def is_already_handled(self, respiter: Any) -> bool:
+        """End gunicorn's part of a connection that its answer has handed to the live streams."""
+        if super().is_already_handled(respiter):
+            raise StopIteration
+        return False
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Bound the wait for a connection's next request, and know who waits."""
+        seconds = self.cfg.keepalive if self.alive else LAST_WAIT_S
+        with gevent.Timeout(seconds, False) as timeout:
+            self._waiting[timeout] = gevent.getcurrent()
+            try:
+                yield
+            finally:
+                del self._waiting[timeout]
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop, without the streams and idle connections: gunicorn would wait for them as long as
+        for requests, all of `graceful_timeout`."""
+        super().handle_exit(sig, frame)
+        gevent.spawn_later(LAST_WAIT_S, self._end_waits, dict(self._waiting))
+        gevent.spawn(self.wsgi.extensions["tryon"].live.close)
+
+    def _end_waits(self, waits: dict[gevent.Timeout, gevent.Greenlet]) -> None:
+        for timeout, greenlet in waits.items():
+            gevent.get_hub().loop.run_callback(self._end_wait, timeout, greenlet)
+
+    def _end_wait(self, timeout: gevent.Timeout, greenlet: gevent.Greenlet) -> None:
+        if timeout in self._waiting:
+            greenlet.throw(timeout)
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """A master that goes on with what it has where the new settings cannot be used."""
+
+    def reload(self) -> None:
+        # When gunicorn reads its configuration again it is too late: an error there ends it.
+        try:
+            usable_settings()
+        except CannotStart as error:
+            self.log.error("Nothing was reloaded:\n%s", error)
+        else:
+            super().reload()
+
+
+def when_ready(arbiter: Arbiter) -> None:
+    arbiter.__class__ = Master  # gunicorn has a setting for the worker's class, none for this one
+
+
+def child_exit(_arbiter: Arbiter, worker: Worker) -> None:
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(_arbiter: Arbiter) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

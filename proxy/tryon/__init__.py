@@ -1,0 +1,1 @@
+"""A try-on: from a click to a session, its launch, and its end."""

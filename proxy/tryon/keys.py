@@ -1,0 +1,85 @@
+"""Keys: what only its holder can know. Ids, callback URLs, and the vendor's signature.
+
+A secret is compared as bytes and in constant time. Of several keys the first signs, all verify.
+"""
+
+import hmac
+import re
+import secrets
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Protocol
+
+from pydantic import SecretStr
+from standardwebhooks import Webhook
+
+TOKEN_LENGTH = 22  # characters of base64url for 128 random bits
+TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{TOKEN_LENGTH}}}")
+REF = re.compile(r"[0-9a-f]{32}")
+SIGNATURE_TOLERANCE_S = 600  # either way: clocks jump, and a replay is caught by its dedupe key
+
+
+def new_token() -> str:
+    """An unguessable id or key, of TOKEN_LENGTH characters."""
+    return secrets.token_urlsafe(16)
+
+
+class CallbackKeys:
+    """Makes and checks the secret part of a session's callback URL, `<ref>.<mac>`."""
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        self._keys = [
+            hmac.digest(key.get_secret_value().encode(), b"tryon callback url", sha256)
+            for key in keys
+        ]
+
+    def seal(self, ref: str) -> str:
+        """The capability for an attempt's callback URL."""
+        return f"{ref}.{_mac(self._keys[0], ref).decode()}"
+
+    def open(self, capability: str) -> str | None:
+        """The attempt's id, or None unless every bit is ours."""
+        ref, _, mac = capability.partition(".")
+        given = mac.encode("utf-8", "surrogatepass")
+        if not REF.fullmatch(ref):
+            return None
+        genuine = [hmac.compare_digest(_mac(key, ref), given) for key in self._keys]
+        return ref if any(genuine) else None
+
+
+def _mac(key: bytes, ref: str) -> bytes:
+    return urlsafe_b64encode(hmac.digest(key, ref.encode(), sha256)).rstrip(b"=")
+
+
+class Headers(Protocol):
+    """Request headers, looked up by name in whatever case; KeyError for one that was not sent."""
+
+    def __getitem__(self, name: str, /) -> str: ...
+
+
+def signature_is_valid(secrets_: Sequence[SecretStr], body: bytes, headers: Headers) -> bool:
+    """Whether a callback carries a Standard Webhooks signature by one of the secrets.
+
+    The library signs; reading the headers is ours, since its `verify` raises ValueError,
+    binascii.Error or UnicodeDecodeError on malformed ones, and fixes the tolerance at 5 minutes.
+    """
+    try:
+        text = body.decode()
+        sent = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
+        message_id = headers["webhook-id"]
+        given = [part.encode() for part in headers["webhook-signature"].split(" ")]
+    except (KeyError, ValueError, OverflowError, OSError):
+        return False
+    if abs(time.time() - sent.timestamp()) > SIGNATURE_TOLERANCE_S:
+        return False
+    genuine = [
+        hmac.compare_digest(
+            Webhook(secret.get_secret_value()).sign(message_id, sent, text).encode(), signature
+        )
+        for secret in secrets_
+        for signature in given
+    ]
+    return any(genuine)

@@ -1,0 +1,252 @@
+"""Turn a click into a session: find it again, share it with its twins, or create and record it."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+
+from proxy import metrics
+from proxy.catalog.products import Product
+from proxy.refusals import Refusal
+from proxy.tryon.keys import TOKEN, CallbackKeys, new_token
+from proxy.tryon.limits import LimitReached, Limits
+from proxy.vendor.client import UpstreamClient, UpstreamFailure
+from proxy.vendor.contract import Asset, Session, SessionRequest
+from storage.events import (
+    EARLIEST_MS,
+    LATEST_MS,
+    Entry,
+    Event,
+    UpstreamCall,
+    attempt_ms,
+    event,
+    new_attempt_id,
+    now_ms,
+)
+from storage.funnel import Attempt
+from storage.store import Conflict, StorageUnavailable, Store
+from storage.writer import Writer
+
+TWIN_LOOK_S = 0.01  # how often to look whether another worker has answered the same click
+# After these the vendor may hold a session of ours: it stays in the budget.
+MAY_EXIST = frozenset({"upstream_timeout", "bad_upstream_reply"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Click:
+    """A shopper's wish to try a product on, checked, and completed from the catalogue."""
+
+    product: Product
+    locale: str
+    device: str
+    client: str  # IP address, for the rate limit; never stored
+    bot: bool = False
+    reference: str | None = None
+    click_id: str | None = None
+    resume: str | None = None
+
+
+class NoSession(Refusal):
+    """There is no such session, or the click gets none."""
+
+
+class Sessions:
+    """Turns clicks into attempts with a session."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        writer: Writer,
+        upstream: UpstreamClient,
+        limits: Limits,
+        keys: CallbackKeys,
+        public_url: str,
+        patience_s: float,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._upstream = upstream
+        self._limits = limits
+        self._keys = keys
+        self._public_url = public_url
+        self._patience_s = patience_s
+        self._in_flight: dict[str, Future[Attempt]] = {}
+        self._lock = threading.Lock()
+
+    def find(self, public_id: str) -> Attempt:
+        """Look an attempt up by the id that reads.
+
+        :raises NoSession: the same `not_found` for what is malformed and what is unknown.
+        """
+        return _known(public_id, self._store.attempt_by_public_id)
+
+    def find_launch(self, launch_key: str) -> Attempt:
+        """Look an attempt up by the key that launches."""
+        return _known(launch_key, self._store.attempt_by_launch_key)
+
+    def obtain(self, click: Click) -> tuple[Attempt, bool]:
+        """Return the attempt of a click, and whether it was there before.
+
+        :raises Refusal: there is no session; what can be said of it is recorded.
+        :raises StorageUnavailable: there may be one, but it could not be recorded.
+        """
+        if resumed := self._resume(click):
+            return resumed, True
+        if click.click_id is None:
+            return self._create(click, new_attempt_id(now_ms())), False
+        return self._once(click, click.click_id)
+
+    def _resume(self, click: Click) -> Attempt | None:
+        """Return the earlier session while it lasts; the click is recorded as one more of it."""
+        if click.resume is None:
+            return None
+        attempt = self._store.attempt_by_public_id(click.resume)
+        now = now_ms()
+        lasts = attempt and attempt.outcome == "open" and (attempt.expires_ms or 0) > now
+        if not attempt or not lasts or attempt.product_id != click.product.product_id:
+            return None
+        self._limits.admit_reuse(click.client)  # it costs no session, but each is a row
+        key = f"reused:{click.click_id or new_token()}"
+        return self._writer.submit(
+            Entry((event("reused", attempt.id, now, "button", key=key),))
+        ).attempt
+
+    def _once(self, click: Click, click_id: str) -> tuple[Attempt, bool]:
+        """Call the vendor once for a click, however often and however concurrently it is sent."""
+        with self._lock:
+            twin = self._in_flight.get(click_id)
+            if twin is None:
+                mine: Future[Attempt] = Future()
+                self._in_flight[click_id] = mine
+        if twin is not None:
+            return twin.result(), True
+        try:
+            attempt, reused = self._first_of_all_workers(click, click_id)
+            mine.set_result(attempt)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            del self._in_flight[click_id]
+        return attempt, reused
+
+    def _first_of_all_workers(self, click: Click, click_id: str) -> tuple[Attempt, bool]:
+        arrived = now_ms()
+        until = time.monotonic() + self._patience_s
+        while time.monotonic() < until:
+            with self._store.claim(f"click:{click_id}") as mine:
+                if mine:
+                    known = self._store.attempt_by_click(click_id)
+                    if known and self._settled(known, arrived):
+                        return known, True
+                    return self._create(
+                        click, known.id if known else new_attempt_id(arrived)
+                    ), False
+            time.sleep(TWIN_LOOK_S)
+        raise NoSession("busy", 1)
+
+    def _settled(self, known: Attempt, arrived: int) -> bool:
+        """Whether a click has its session. A failure while we waited is ours too; after an earlier
+        one the click may be tried again, unless the vendor may have made a session."""
+        if known.created_ms is not None:
+            return True
+        if known.outcome not in ("open", "create_failed"):
+            raise NoSession("gone")  # a session that we never saw, ended by its callback
+        reason = known.reason or "upstream_error"
+        if reason in MAY_EXIST or (known.ended_ms or 0) >= arrived:
+            raise NoSession(reason)
+        return False
+
+    def _create(self, click: Click, attempt_id: str) -> Attempt:
+        self._limits.admit_session(click.client)
+        self._limits.admit_product(click.product.product_id)
+        try:
+            spent = self._limits.spend()
+        except LimitReached as reached:
+            with suppress(StorageUnavailable):  # the shopper's answer is the same
+                self._record(click, None, _create_failed(attempt_id, reached.code))
+            raise
+        try:
+            session, call = self._upstream.create_session(self._request(click, attempt_id))
+        except UpstreamFailure as failure:
+            if failure.code not in MAY_EXIST:
+                self._limits.refund(spent)
+            with suppress(StorageUnavailable):  # the shopper's answer is the same
+                self._record(click, failure.call, _create_failed(attempt_id, failure.code))
+            raise
+        try:
+            return self._record(click, call, _created(attempt_id, session))
+        except Conflict:
+            # The vendor gave a session that another attempt has: it must not be shown to two.
+            code = "bad_upstream_reply"
+            self._record(click, call._replace(error=code), _create_failed(attempt_id, code))
+            raise NoSession(code) from None
+
+    def _request(self, click: Click, attempt_id: str) -> SessionRequest:
+        return SessionRequest(
+            product_id=click.product.product_id,
+            category=click.product.category,
+            callback_url=f"{self._public_url}/callbacks/{self._keys.seal(attempt_id)}",
+            locale=click.locale,
+            assets=tuple(map(Asset.of, click.product.asset_urls)),
+        )
+
+    def _record(self, click: Click, call: UpstreamCall | None, outcome: Event) -> Attempt:
+        """Store the click, the call if there was one, and what came of it, in one transaction."""
+        attempt_id = outcome.attempt_id
+        if call:
+            metrics.observe(metrics.UPSTREAM, call.duration_ms / 1000, call.error or "ok")
+            call = call._replace(attempt_id=attempt_id)
+        events = (_click(click, attempt_id), outcome)
+        attempt = self._writer.submit(Entry(events, call=call)).attempt
+        assert attempt is not None  # noqa: S101 - the entry has events of an attempt
+        return attempt
+
+
+def _known(token: str, look_up: Callable[[str], Attempt | None]) -> Attempt:
+    attempt = look_up(token) if TOKEN.fullmatch(token) else None
+    if attempt is None:
+        raise NoSession("not_found")
+    return attempt
+
+
+def _click(click: Click, attempt_id: str) -> Event:
+    return event(
+        "click",
+        attempt_id,
+        attempt_ms(attempt_id),
+        "button",
+        key=f"click:{click.click_id or attempt_id}",
+        product_id=click.product.product_id,
+        category=click.product.category,
+        locale=click.locale,
+        device=click.device,
+        bot=int(click.bot) or None,
+        reference=click.reference,
+        title=click.product.title,
+    )
+
+
+def _created(attempt_id: str, session: Session) -> Event:
+    return event(
+        "created",
+        attempt_id,
+        now_ms(),
+        "proxy",
+        public_id=new_token(),
+        launch_key=new_token(),
+        session_id=session.id,
+        launch_url=session.launch_url,
+        # At the edge of the calendar no page could show it.
+        expires_ms=min(max(int(session.expires_at.timestamp() * 1000), EARLIEST_MS), LATEST_MS),
+        qr_code_url=session.qr_code_url,
+        metadata=session.metadata or None,
+    )
+
+
+def _create_failed(attempt_id: str, code: str) -> Event:
+    key = f"create_failed:{attempt_id}:{code}"
+    return event("create_failed", attempt_id, now_ms(), "proxy", key=key, code=code)

@@ -1,0 +1,57 @@
+"""What the vendor's words mean: a table of those we know, and those that the merchant mapped."""
+
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType
+
+from storage.store import StorageUnavailable, Store
+
+# How an attempt ends, by the state's word; `opened` and `progress` end nothing. A word that is not
+# here is `other`, until the merchant maps it.
+OUTCOMES: Mapping[str, str] = MappingProxyType(
+    {
+        word: outcome
+        for outcome, words in {
+            "completed": "complete completed success succeeded finished done",
+            "abandoned": "abandon abandoned left closed exited dismissed",
+            "failed": "fail failed failure error errored",
+            "cancelled": "cancel cancelled canceled",
+            "expired": "expired timeout timed_out",
+            "opened": "opened launched started in_progress",
+            "progress": "created ready",
+        }.items()
+        for word in words.split()
+    }
+)
+# What a word can be mapped to. `progress`: the try-on goes on; `other` takes a mapping back.
+CHOICES = ("completed", "abandoned", "failed", "cancelled", "expired", "progress", "other")
+KNOWN_FOR_S = 1.0  # a callback should cost no look at the database for what hardly ever changes
+
+
+def normal_word(state: str) -> str:
+    """A state's word as OUTCOMES has it: lower case, underscores for spaces and hyphens."""
+    return re.sub(r"[\s-]+", "_", state.strip().lower())
+
+
+class Outcomes:
+    """The outcome of each word, with the merchant's mapping, which all workers share."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: Mapping[str, str] = OUTCOMES
+        self._known_until = 0.0
+
+    def known(self) -> Mapping[str, str]:
+        """The outcome of each known word; one that was mapped a second ago may be missing."""
+        if time.monotonic() >= self._known_until:
+            with suppress(StorageUnavailable):  # a callback is not refused for that
+                self._known = MappingProxyType({**OUTCOMES, **self._store.mapping()})
+            self._known_until = time.monotonic() + KNOWN_FOR_S
+        return self._known
+
+    def map(self, word: str, outcome: str) -> None:
+        """Let a word mean an outcome of CHOICES from now on."""
+        self._store.map_word(normal_word(word), None if outcome == "other" else outcome)
+        self._known_until = 0.0

@@ -1,0 +1,1 @@
+"""What every page and route has in common: requests, answers, problems, languages."""

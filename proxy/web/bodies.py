@@ -1,0 +1,84 @@
+"""What browsers send: the bodies of `/sessions` and `/events`, checked strictly."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from proxy.catalog.products import CATEGORY, PRODUCT_ID
+from proxy.strict_json import Unreadable, read_json
+from proxy.web.problems import Problem
+from proxy.web.request import is_coded, read_body
+
+LARGEST_BODY = 16 * 1024  # bytes
+
+ProductID = Annotated[str, Field(pattern=PRODUCT_ID)]
+Category = Annotated[str, Field(pattern=CATEGORY)]
+Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$")]
+ClickID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class Wish(BaseModel):
+    """The body of `POST /sessions`."""
+
+    model_config = ConfigDict(strict=True)
+
+    product_id: ProductID
+    category: Category | None = None
+    locale: Locale | None = None
+    reference: Annotated[Text, Field(max_length=128)] | None = None
+    click_id: ClickID | None = None
+    resume: Annotated[str, Field(max_length=64)] | None = None
+    title: Annotated[Text, Field(max_length=200)] | None = None
+
+
+class Beacon(BaseModel):
+    """The body of `POST /events`."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: Literal["impression", "error"]
+    product_id: ProductID
+    category: Category | None = None
+    locale: Locale | None = None
+    id: ClickID | None = None
+    code: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] | None = None
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(model: type[Model], *media_types: str) -> Model:
+    """Read this request's body, which is JSON under one of the media types.
+
+    :raises Problem: `unsupported_media_type`; `bad_request`, with what is wrong in each field.
+    """
+    if request.mimetype not in media_types or is_coded():
+        raise Problem("unsupported_media_type")
+    try:
+        return check(model, read_json(read_body(LARGEST_BODY)))
+    except Unreadable as error:
+        raise Problem("bad_request", "The body is not valid JSON.", reason=error.reason) from None
+
+
+def read_fields(model: type[Model]) -> Model:
+    """Read this request's form. :raises Problem: as `read` does."""
+    if is_coded():
+        raise Problem("unsupported_media_type")
+    return check(model, {name: value for name, value in request.form.items() if value})
+
+
+def check(model: type[Model], value: Any) -> Model:
+    """Check a body's members. :raises Problem: `bad_request`, with what is wrong in each field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wrong = [
+            {"field": ".".join(map(str, each["loc"])) or "body", "message": each["msg"]}
+            for each in error.errors(include_url=False, include_input=False)
+        ]
+        first = wrong[0]
+        raise Problem(
+            "bad_request", f"{first['field']}: {first['message']}", errors=wrong
+        ) from None

@@ -1,0 +1,166 @@
+"""Who is let in to the dashboard: a signed cookie, HTTP Basic for data, links that log in."""
+
+import hmac
+import re
+from datetime import timedelta
+from hashlib import sha256
+from secrets import token_urlsafe
+from urllib.parse import urlencode, urlsplit
+
+from flask import Flask, Response, make_response, redirect, request, session
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from proxy.settings import Settings
+from proxy.tryon.limits import Limits
+from proxy.web.problems import Problem
+
+TRIES = (10, 60_000)  # logins of one client, and in how many milliseconds
+LINK_LASTS_S = 3_600
+COOKIE_LASTS_S = 12 * 3_600
+OWN_PAGE = re.compile(r"/dashboard/[\w./?=&%+:()-]{0,2000}")
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Set up Flask's signed session, for the dashboard alone: other answers set no cookie."""
+    public = urlsplit(settings.public_url)
+    first, *others = (key.get_secret_value() for key in settings.secret_key)
+    app.config.update(
+        SECRET_KEY=first,
+        SECRET_KEY_FALLBACKS=others,
+        SESSION_COOKIE_NAME="tryon_dashboard",
+        SESSION_COOKIE_PATH=f"{public.path}/dashboard",
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SECURE=public.scheme == "https",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=COOKIE_LASTS_S),
+    )
+
+
+class Login:
+    """The door of the dashboard: one password; a signed cookie, or HTTP Basic for data."""
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._origin = settings.public_origin
+        self._known: set[str] = set()  # clients whose Basic login was right
+
+    def demand_page(self) -> Response | None:
+        """Send strangers to the login page first; let a form change nothing without its token."""
+        if not self.is_logged_in():
+            asked = request.full_path.rstrip("?") if request.method == "GET" else ""
+            parameters = {"next": asked} if OWN_PAGE.fullmatch(asked) else {}
+            return self.go("/dashboard/login", **parameters)
+        if request.method == "POST":
+            self._demand_token()
+        return None
+
+    def demand_data(self) -> None:
+        """Let in who is logged in, or gives the password.
+
+        :raises Problem: `unauthorized`.
+        :raises LimitReached: after too many wrong passwords.
+        """
+        if not (self.is_logged_in() or self._basic()):
+            raise Problem("unauthorized")
+
+    def is_logged_in(self) -> bool:
+        given = str(session.get("mark", "")).encode()
+        same = [hmac.compare_digest(mark.encode(), given) for mark in self._marks()]
+        return any(same)
+
+    def log_in(self, password: str) -> bool:
+        """Log in with a password, which only our own page may send."""
+        if request.headers.get("Origin", self._origin) != self._origin:
+            raise Problem("origin_not_allowed")
+        self._limits.admit("login", self._client(), *TRIES)
+        return _password_is_right(self._settings, password) and self._enter()
+
+    def log_in_by_link(self, link: str) -> bool:
+        self._limits.admit("login", self._client(), *TRIES)
+        return _link_is_valid(self._settings, link) and self._enter()
+
+    def log_out(self) -> None:
+        session.clear()
+
+    def token(self) -> str:
+        """Return what a form of this visitor carries."""
+        return str(session.get("token", ""))
+
+    def _demand_token(self) -> None:
+        given = request.form.get("token", "").encode(errors="replace")
+        if not (self.token() and hmac.compare_digest(self.token().encode(), given)):
+            raise Problem("forbidden")
+
+    def go(self, path: str, **parameters: str) -> Response:
+        """Redirect (303) to an address of ours, from the public URL."""
+        address = f"{self._settings.public_url}{path}"
+        if parameters:
+            address += f"?{urlencode(parameters)}"
+        return make_response(redirect(address, 303))
+
+    def own_page(self, path: str) -> str:
+        """Return where to go after the login: a page of ours, or the first one."""
+        return path if OWN_PAGE.fullmatch(path) else "/dashboard/"
+
+    def _enter(self) -> bool:
+        session.clear()
+        session.permanent = True
+        session["mark"] = self._marks()[0]
+        session["token"] = token_urlsafe(24)
+        return True
+
+    def _marks(self) -> list[str]:
+        # They tell one password from another: a new one ends all logins with the old.
+        password = self._settings.dashboard_password
+        text = password.get_secret_value().encode() if password else b""
+        return [
+            hmac.new(key.get_secret_value().encode(), b"dashboard " + text, sha256).hexdigest()[:32]
+            for key in self._settings.secret_key
+        ]
+
+    def _basic(self) -> bool:
+        # With any user name. A client that was right before may ask as often as it likes.
+        try:
+            given = request.authorization
+        except ValueError:  # Werkzeug's, where the base64 is not even ASCII
+            return False
+        if given is None or given.type != "basic":
+            return False
+        is_right = _password_is_right(self._settings, given.password or "")
+        if not (is_right and self._client() in self._known):
+            self._limits.admit("login", self._client(), *TRIES)
+        if is_right and len(self._known) < 1_000:
+            self._known.add(self._client())
+        return is_right
+
+    def _client(self) -> str:
+        return request.remote_addr or ""
+
+
+def login_link(settings: Settings) -> str:
+    """Make an address that opens the dashboard logged in, for an hour."""
+    token = _signer(settings).dumps("dashboard")
+    return f"{settings.public_url}/dashboard/login?link={token}"
+
+
+def _link_is_valid(settings: Settings, token: str) -> bool:
+    try:
+        return bool(_signer(settings).loads(token, max_age=LINK_LASTS_S) == "dashboard")
+    except BadSignature:
+        return False
+
+
+def _signer(settings: Settings) -> URLSafeTimedSerializer:
+    # itsdangerous signs with the last key of a list and verifies with all.
+    keys = [key.get_secret_value() for key in reversed(settings.secret_key)]
+    return URLSafeTimedSerializer(keys, salt="tryon dashboard link")
+
+
+def _password_is_right(settings: Settings, given: str) -> bool:
+    """Compare in constant time, on bytes."""
+    password = settings.dashboard_password
+    if password is None:
+        return False
+    return hmac.compare_digest(given.encode(errors="replace"), password.get_secret_value().encode())

@@ -1,0 +1,57 @@
+"""What the pages of shoppers are written with."""
+
+from typing import Any
+
+from flask import Flask, Response, make_response, request
+
+from proxy.catalog.products import Catalog
+from proxy.settings import Settings
+from proxy.web import i18n
+from proxy.web.request import language
+from proxy.web.static import StaticFiles
+from storage.funnel import Attempt
+
+
+def install(app: Flask, settings: Settings, static: StaticFiles) -> None:
+    """Give every template `asset`, `integrity`, `url`, `merchant` and `t`.
+
+    A route that knows the session's own language passes its own `t`, which wins.
+    """
+    shops = settings.allowed_origins
+    if not settings.demo:  # with it, a shop is here too
+        shops -= {settings.public_origin}
+    app.jinja_env.globals.update(
+        asset=static.url,
+        integrity=static.integrity,
+        apology=i18n.apology,
+        url=lambda path: f"{settings.public_url}{path}",
+        merchant={
+            "name": settings.merchant_name,
+            "logo_url": settings.logo_url,
+            "url": next(iter(shops)) if len(shops) == 1 else None,
+        },
+    )
+    app.context_processor(lambda: {"t": translator(settings)})
+
+
+def translator(settings: Settings, locale: str | None = None) -> i18n.Translator:
+    """Speak the language that the address asks for, else the session's, else the browser's."""
+    return i18n.Translator(language(settings, request.args.get("lang"), locale))
+
+
+def product(attempt: Attempt, catalog: Catalog) -> dict[str, Any]:
+    """Describe an attempt's product for a template."""
+    known = catalog.get(attempt.product_id)
+    return {
+        "title": attempt.title,
+        "image_url": known.image_url if known else None,
+        "page_url": known.page_url if known else None,
+    }
+
+
+def kept(page: str, seconds: int) -> Response:
+    """Answer with a page that caches may keep, one for each language."""
+    response = make_response(page)
+    response.headers["Cache-Control"] = f"public, max-age={seconds}"
+    response.headers["Vary"] = "Accept-Language"
+    return response

@@ -1,0 +1,124 @@
+"""What browsers load: hashed, integrity-stamped and compressed once, at start."""
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import brotli  # type: ignore[import-untyped]
+import rjsmin  # type: ignore[import-untyped]
+from flask import Request, Response
+from werkzeug.datastructures import Accept
+
+FOLDER = Path(__file__).parents[2] / "static"
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain; charset=utf-8",
+}
+IMMUTABLE = "public, max-age=31536000, immutable"
+# Short, so that a fix reaches every shop within minutes; stale copies stay usable while asking.
+FLOATING = "public, max-age=300, stale-while-revalidate=86400"
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    name: str
+    type: str
+    digest: str
+    """The first 12 hexadecimal digits of the content's SHA-256."""
+    integrity: str
+    """For `integrity="…"` (Subresource Integrity, SHA-384)."""
+    bodies: Mapping[str, bytes]
+    """By content coding: `identity`, `gzip` and `br`."""
+
+    @property
+    def hashed_name(self) -> str:
+        stem, _, suffix = self.name.partition(".")
+        return f"{stem}.{self.digest}.{suffix}"
+
+
+def _compressed(body: bytes) -> dict[str, bytes]:
+    # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
+    return {
+        "identity": body,
+        "gzip": gzip.compress(body, 9, mtime=0),
+        "br": brotli.compress(body),
+    }
+
+
+def _lean(path: Path) -> bytes:
+    """A file's content; a script's without comments and spaces, every name as it was."""
+    if path.suffix == ".js":
+        return str(rjsmin.jsmin(path.read_text("utf-8"))).encode()
+    return path.read_bytes()
+
+
+def prepare(name: str, body: bytes) -> StaticFile:
+    sha384 = base64.b64encode(hashlib.sha384(body).digest()).decode()
+    return StaticFile(
+        name=name,
+        type=TYPES[Path(name).suffix],
+        digest=hashlib.sha256(body).hexdigest()[:12],
+        integrity=f"sha384-{sha384}",
+        bodies=_compressed(body),
+    )
+
+
+class StaticFiles:
+    """Every file under `static/`, and the generated ones, by name and by hashed name."""
+
+    def __init__(
+        self, public_url: str, generated: Mapping[str, str] | None = None, folder: Path = FOLDER
+    ) -> None:
+        self._prefix = public_url
+        found = {
+            path.relative_to(folder).as_posix(): _lean(path)
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in TYPES
+        }
+        found |= {name: text.encode() for name, text in (generated or {}).items()}
+        self._files = {name: prepare(name, body) for name, body in found.items()}
+        self._hashed = {file.hashed_name: file for file in self._files.values()}
+
+    def __getitem__(self, name: str) -> StaticFile:
+        return self._files[name]
+
+    def url(self, name: str) -> str:
+        """The immutable address. KeyError for a file that does not exist."""
+        return f"{self._prefix}/static/{self._files[name].hashed_name}"
+
+    def integrity(self, name: str) -> str:
+        return self._files[name].integrity
+
+    def immutable(self, hashed_name: str, request: Request) -> Response | None:
+        """The answer for a hashed name; None when no file has it."""
+        file = self._hashed.get(hashed_name)
+        return _answer(file, request, IMMUTABLE) if file else None
+
+    def floating(self, name: str, request: Request) -> Response:
+        return _answer(self._files[name], request, FLOATING)
+
+
+def coding(accepted: Accept) -> str:
+    """br before gzip before identity, among those that the client takes (RFC 9110, 12.5.3)."""
+    return next((best for best in ("br", "gzip") if accepted.quality(best)), "identity")
+
+
+def _answer(file: StaticFile, request: Request, caching: str) -> Response:
+    chosen = coding(request.accept_encodings)
+    response = Response(file.bodies[chosen], content_type=file.type)
+    response.headers["Cache-Control"] = caching
+    response.headers["Vary"] = "Accept-Encoding"
+    # Module scripts are always fetched with CORS, and shops are on other origins.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    if chosen != "identity":
+        response.headers["Content-Encoding"] = chosen
+    response.set_etag(f"{file.digest}-{chosen}")
+    response.make_conditional(request)
+    return response

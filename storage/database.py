@@ -1,0 +1,58 @@
+"""Open the database that TRYON_DATABASE names. Nothing else outside knows which one it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from storage.sqlite.connection import VERSION, WAL_IS_SAFE, Error
+from storage.sqlite.counters import SQLiteCounters
+from storage.sqlite.maintenance import SQLiteMaintenance
+from storage.sqlite.store import SQLiteStore
+from storage.store import Counters, Engine, Maintenance, StorageUnavailable, Store
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database."""
+
+    store: Store
+    maintenance: Maintenance
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_database(path: Path, zone: ZoneInfo) -> Database:
+    """Open a database, made or migrated where need be; `zone` is the shop's.
+
+    :raises StorageUnavailable: it cannot be opened.
+    """
+    store = SQLiteStore(path, zone)
+    return Database(store, SQLiteMaintenance(store))
+
+
+def open_counters(path: Path) -> Counters:
+    """Open the counters beside a database."""
+    return _counters(Path(f"{path}-counters"))
+
+
+def private_counters() -> Counters:
+    """Make counters that this process alone sees."""
+    return _counters(Path(":memory:"))
+
+
+def _counters(path: Path) -> Counters:
+    try:
+        return SQLiteCounters(path)
+    except Error as error:
+        raise StorageUnavailable(f"{path}: {error}") from error
+
+
+def engine() -> Engine:
+    """Name the database program, and what is wrong with it."""
+    if WAL_IS_SAFE:
+        return Engine(f"SQLite {VERSION}, write-ahead log", "")
+    return Engine(
+        f"SQLite {VERSION} can lose committed rows with a write-ahead log",
+        "Install pysqlite3 0.6 or newer; until then a rollback journal is used, which is slower.",
+    )

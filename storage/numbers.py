@@ -1,0 +1,112 @@
+"""Questions to the numbers: which part of them is meant, and what can be asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from storage.funnel import COUNTS, TOTALS, Attempt
+
+Counts = dict[str, int]  # of COUNTS, and "open"
+
+DIMENSIONS = ("product_id", "category", "locale", "device", "channel")
+ENDINGS = (
+    "completed", "abandoned", "failed", "cancelled", "other",
+    "expired_unlaunched", "expired_unreported", "create_failed",
+)  # fmt: skip
+LISTED = (*COUNTS[1:-2], "open")  # counts whose attempts can be listed
+# Tables that count by day, the smallest first.
+DAILY = ("totals_day_category", "totals_day", "totals_day_product")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which part of the numbers: local days, both included, and what properties must be."""
+
+    first: date
+    last: date
+    filters: Mapping[str, str] = field(default_factory=dict)  # of DIMENSIONS
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(n) for n in range((self.last - self.first).days + 1)]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of attempts, newest first; `more` is where the next one starts, None at the end."""
+
+    attempts: tuple[Attempt, ...]
+    more: str | None
+
+
+def with_open(counts: Mapping[str, int]) -> Counts:
+    """Add how many attempts can still end."""
+    return {**counts, "open": counts["clicks"] - sum(counts[name] for name in ENDINGS)}
+
+
+def answering_table(scope: Scope, *by: str) -> str | None:
+    """The smallest table of totals that has all columns of a question; None: only attempts do."""
+    wanted = {*scope.filters, *by} - {"day"}
+    return next((table for table in DAILY if wanted <= {*TOTALS[table]}), None)
+
+
+class Export(NamedTuple):
+    """The columns of an export, and its rows as they are read."""
+
+    columns: list[str]
+    rows: Iterator[Sequence[Any]]
+
+
+class Numbers(Protocol):
+    """What one state of the store says."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose days are counted."""
+
+    @property
+    def raw_since(self) -> str:
+        """The first local day whose attempts are kept; "" where none were purged."""
+
+    def totals(self, scope: Scope) -> Counts: ...
+
+    def by(
+        self, scope: Scope, by: str, sort: str = "clicks", limit: int = 1_000
+    ) -> tuple[dict[str, Counts], int]:
+        """The counts for each value of a dimension, and how many values the limit left out.
+
+        By "day" in order and with every day of the scope, else the greatest of `sort` first.
+        """
+
+    def split(
+        self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
+    ) -> dict[str, tuple[dict[str, Counts], int]]:
+        """`by` each of some dimensions."""
+
+    def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
+        """(bucket, how many), in order, for each metric: launch, complete, vendor.
+
+        Of the filters only the channel's is known here.
+        """
+
+    def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        """A report by its name, each row by its columns' names."""
+
+    def export(self, name: str, scope: Scope) -> Export: ...
+
+    def export_size(self, name: str, scope: Scope) -> int:
+        """How many rows an export has."""
+
+    def created_by_day(self, before: date, days: int = 400) -> list[tuple[date, int]]:
+        """Sessions created on the finished days, for a forecast."""
+
+    def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
+        """The attempts behind one of LISTED. A page looks through a bounded number of them, and
+        may be short."""
+
+    def attempt(self, attempt_id: str) -> Attempt | None: ...
+
+    def about(self, table: str, attempt_id: str) -> list[dict[str, Any]]:
+        """An attempt's events, receipts or upstream_calls, in the order in which they came."""

@@ -1,0 +1,335 @@
+"""Read the numbers: from the totals where they can answer, else from the attempts.
+
+Everything is read from one snapshot, so that no two panels of a page can disagree.
+"""
+
+# ruff: noqa: S608 - names of tables and columns come from our own code; values are bound
+import json
+from calendar import monthrange
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from operator import add, itemgetter, neg
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from storage.events import attempt_ms
+from storage.funnel import AT, COUNTS, MONTHS, Attempt, local_day, midnight_ms
+from storage.numbers import (
+    DIMENSIONS,
+    ENDINGS,
+    LISTED,
+    Counts,
+    Export,
+    Found,
+    Scope,
+    answering_table,
+    with_open,
+)
+from storage.sqlite.batch import SELECT_ATTEMPT, Terms
+from storage.sqlite.connection import Connection, Cursor
+from storage.sqlite.queries import query
+
+Key = tuple[str, ...]
+Row = tuple[int, ...]  # in the order of COUNTS
+
+MONTHLY = {day: month for month, day in MONTHS.items()}
+SUMS = ", ".join(f"sum({name})" for name in COUNTS)
+NEWEST = """
+SELECT max(day) FROM (
+    SELECT max(local_day) AS day FROM totals_day_category
+    UNION ALL SELECT max(local_day) FROM histograms
+)
+"""
+NOTHING: Row = (0,) * len(COUNTS)
+# These, behind the index of their own, are found without walking through all others.
+RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
+IS_RARE = f"outcome IN {RARE}"
+OPEN = " AND ".join(f"NOT {name}" for name in ENDINGS)
+# What an attempt must be to stand behind each count.
+BEHIND = {name: f"{name} > 0" for name in LISTED} | {"open": OPEN}
+FEW = 100  # values of a dimension that a page shows
+LOOKED_THROUGH = 20_000  # attempts a page of the list at most
+
+
+class Periods(NamedTuple):
+    """A scope's days, told by few keys of tables: months, and days to be added or taken away."""
+
+    months: list[str]
+    days: list[str]
+    without: list[str]
+
+
+class SQLiteNumbers:
+    """See `storage.numbers.Numbers`."""
+
+    def __init__(self, db: Connection, zone: ZoneInfo) -> None:
+        self._db = db
+        self._terms = Terms.read(db, zone)
+        self._newest: str = db.execute(NEWEST).fetchone()[0] or ""  # the last day with anything
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._terms.zone
+
+    @property
+    def raw_since(self) -> str:
+        return self._terms.line
+
+    def totals(self, scope: Scope) -> Counts:
+        return _named_counts(self._counted(scope, ()).get((), NOTHING))
+
+    def by(
+        self, scope: Scope, by: str, sort: str = "clicks", limit: int = 1_000
+    ) -> tuple[dict[str, Counts], int]:
+        if by == "day":
+            counted = self._counted(scope, (by,))
+            days = {day.isoformat(): counted.get((day.isoformat(),), NOTHING) for day in scope.days}
+            return {day: _named_counts(counts) for day, counts in days.items()}, 0
+        return self.split(scope, (by,), sort, limit)[by]
+
+    def split(
+        self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
+    ) -> dict[str, tuple[dict[str, Counts], int]]:
+        """`by` each of some dimensions. Those that one table has together are read once."""
+        found, rank = {}, _rank(sort)
+        for group in self._together(scope, dimensions):
+            table = answering_table(scope, *group)
+            if group == ("product_id",) and table and sort in AT and limit <= FEW:
+                found["product_id"] = self._best_products(scope, table, sort, limit)
+                continue
+            counted = self._counted(scope, group)
+            for position, by in enumerate(group):
+                sums = _summed(((key[position],), counts) for key, counts in counted.items())
+                keys = sorted(sums, key=lambda key: (-rank(sums[key]), key))
+                best = {key[0]: _named_counts(sums[key]) for key in keys[:limit]}
+                found[by] = (best, max(0, len(keys) - limit))
+        return found
+
+    def _best_products(
+        self, scope: Scope, table: str, sort: str, limit: int
+    ) -> tuple[dict[str, Counts], int]:
+        """Of hundreds of products a page shows twenty. One count ranks them, and only the best have
+        all their counts summed, which takes half of the time."""
+        sums = f"sum({sort}), sum(impressions), sum(clicks)"  # without these there is nothing
+        ranked = self._from_totals(scope, ("product_id",), table, sums)
+        keys = sorted(ranked, key=lambda key: (-ranked[key][0], key))
+        best = [product_id for (product_id,) in keys[:limit]]
+        counted = self._from_totals(scope, ("product_id",), table, products=best)
+        found = {product_id: _named_counts(counted[product_id,]) for product_id in best}
+        return found, len(keys) - len(best)
+
+    def _together(self, scope: Scope, dimensions: Sequence[str]) -> list[tuple[str, ...]]:
+        by_table: dict[str | None, list[str]] = {}
+        for by in dimensions:
+            by_table.setdefault(answering_table(scope, by), []).append(by)
+        return [tuple(group) for group in by_table.values()]
+
+    def _counted(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
+        """The counts for each combination of some dimensions' values."""
+        table = answering_table(scope, *by)
+        return self._from_totals(scope, by, table) if table else self._from_attempts(scope, by)
+
+    def _from_totals(
+        self,
+        scope: Scope,
+        by: tuple[str, ...],
+        table: str,
+        sums: str = SUMS,
+        products: Sequence[str] | None = None,
+    ) -> dict[Key, Row]:
+        """From a table of totals, with the help of its table of months if there is one."""
+        by_month = MONTHLY.get(table, "")
+        periods = Periods([], [*map(str, scope.days)], [])
+        if by_month and by != ("day",):
+            periods = self._periods(scope)
+        counted: list[tuple[Key, Row]] = []
+        for source, column, keys, negated in (
+            (by_month, "local_month", periods.months, False),
+            (table, "local_day", periods.days, False),
+            (table, "local_day", periods.without, True),
+        ):
+            if keys:
+                values = {"periods": json.dumps(keys), **scope.filters}
+                some = ""
+                if products is not None:
+                    values["products"] = json.dumps(products)
+                    some = "AND product_id IN (SELECT value FROM json_each(:products))"
+                sql = (
+                    f"SELECT {_columns(by)}{sums} FROM {source} "
+                    f"WHERE {column} IN (SELECT value FROM json_each(:periods)) "
+                    f"{some} {_and(scope.filters)} {_group(by)}"
+                )
+                for key, counts in _keyed(self._db.execute(sql, values), len(by)):
+                    counted.append((key, tuple(map(neg, counts)) if negated else counts))
+        # What was counted only on days that were taken away leaves nothing.
+        return {key: counts for key, counts in _summed(counted).items() if any(counts)}
+
+    def _periods(self, scope: Scope) -> Periods:
+        """Each month by its days or as a whole, whichever reads less."""
+        periods = Periods([], [], [])
+        for month, group in groupby(map(str, scope.days), lambda day: day[:7]):
+            days = [*group]
+            rest = [day for day in _days_of(month) if day not in days and day <= self._newest]
+            if len(rest) < len(days):
+                periods.months.append(month)
+                periods.without.extend(rest)
+            else:
+                periods.days.extend(days)
+        return periods
+
+    def _from_attempts(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
+        """Where no total answers: slower the more there is. No impression has a channel."""
+        attempts = (
+            f"SELECT {_columns(by)}{SUMS} FROM attempt_counts "
+            f"WHERE local_day BETWEEN :first AND :last {_and(scope.filters)} {_group(by)}"
+        )
+        zeros = ", 0" * (len(COUNTS) - 1)
+        seen = (
+            f"SELECT {_columns(by)}impressions{zeros} FROM ({query('impressions')}) "
+            f"WHERE true {_and(scope.filters)}"
+        )
+        values = {"first": str(scope.first), "last": str(scope.last), **scope.filters}
+        values["days"] = json.dumps(self._bounds(scope))
+        counted = self._db.execute(f"{attempts} UNION ALL {seen}", values)
+        return _summed(_keyed(counted, len(by)))
+
+    def _bounds(self, scope: Scope) -> dict[str, tuple[int, int]]:
+        """Each day's first and last millisecond."""
+        edges = [
+            midnight_ms(day.isoformat(), self.zone)
+            for day in (*scope.days, scope.last + timedelta(1))
+        ]
+        return {
+            str(day): (start, end - 1)
+            for day, start, end in zip(scope.days, edges, edges[1:], strict=False)
+        }
+
+    def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
+        values: dict[str, str | None] = {
+            name: json.dumps(keys) for name, keys in self._periods(scope)._asdict().items()
+        }
+        values["channel"] = scope.filters.get("channel")
+        found: dict[str, list[tuple[int, int]]] = {}
+        for metric, bucket, n in self._db.execute(query("histograms"), values):
+            found.setdefault(metric, []).append((bucket, n))
+        return found
+
+    def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        return list(_named(self._db.execute(query(name), values)))
+
+    def export(self, name: str, scope: Scope) -> Export:
+        rows = self._db.execute(query(name), self._export_values(scope))
+        return Export([column[0] for column in rows.description], rows)
+
+    def export_size(self, name: str, scope: Scope) -> int:
+        sql = f"SELECT count(*) FROM ({query(name)})"
+        return int(self._db.execute(sql, self._export_values(scope)).fetchone()[0])
+
+    def _export_values(self, scope: Scope) -> dict[str, Any]:
+        start, end = self._edges(scope)
+        times = {"start": f"{start:012x}", "end": f"{end:012x}", "start_ms": start, "end_ms": end}
+        return dict.fromkeys(DIMENSIONS) | times | dict(scope.filters)
+
+    def _edges(self, scope: Scope) -> tuple[int, int]:
+        """The first millisecond of the scope, and the first after it."""
+        start, end = (
+            midnight_ms(day.isoformat(), self.zone)
+            for day in (scope.first, scope.last + timedelta(1))
+        )
+        return start, end
+
+    def created_by_day(self, before: date, days: int = 400) -> list[tuple[date, int]]:
+        sql = (
+            "SELECT local_day, sum(created) FROM totals_day_category "
+            "WHERE local_day BETWEEN ? AND ? GROUP BY 1"
+        )
+        values = (str(before - timedelta(days)), str(before - timedelta(1)))
+        return [(date.fromisoformat(day), n) for day, n in self._db.execute(sql, values)]
+
+    def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
+        path, values = self._path(scope, count, before)
+        some = f"SELECT * FROM attempt_counts WHERE {path} LIMIT {LOOKED_THROUGH}"
+        where = f"{BEHIND[count]} {_and(scope.filters)}"
+        values |= scope.filters
+        sql = f"SELECT id FROM ({some}) WHERE {where} LIMIT {limit + 1}"
+        found = [row[0] for row in self._db.execute(sql, values)]
+        more = found[limit - 1] if len(found) > limit else None
+        if more is None:
+            sql = f"SELECT min(id), count(*) FROM ({some})"
+            last, looked = self._db.execute(sql, values).fetchone()
+            more = last if looked == LOOKED_THROUGH else None
+        return Found(tuple(filter(None, map(self.attempt, found[:limit]))), more)
+
+    def _path(self, scope: Scope, count: str, before: str | None) -> tuple[str, dict[str, Any]]:
+        """The way through the attempts, newest first, on which the fewest are in vain.
+
+        Ids begin with the time, so that their order is that of the days.
+        """
+        start, end = (f"{edge:012x}" for edge in self._edges(scope))
+        before = min(before or end, end)
+        last = local_day(attempt_ms(before), self.zone)
+        values = {"start": start, "before": before, "first": str(scope.first), "last": last}
+        behind = "local_day BETWEEN :first AND :last AND +id < :before"
+        if count in RARE:
+            values["outcome"] = count
+            path = f"outcome = :outcome AND {IS_RARE} AND {behind}"
+        elif "product_id" in scope.filters:
+            path = f"product_id = :product_id AND {behind}"
+        else:
+            return "id >= :start AND id < :before ORDER BY id DESC", values
+        return f"{path} ORDER BY local_day DESC, id DESC", values
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        row = self._db.execute(f"{SELECT_ATTEMPT} WHERE id = ?", (attempt_id,)).fetchone()
+        return Attempt._make(row) if row else None
+
+    def about(self, table: str, attempt_id: str) -> list[dict[str, Any]]:
+        sql = f"SELECT * FROM {table} WHERE attempt_id = ? ORDER BY id"
+        return list(_named(self._db.execute(sql, (attempt_id,))))
+
+
+def _columns(by: Iterable[str]) -> str:
+    return "".join(f"{'local_day' if each == 'day' else each}, " for each in by)
+
+
+def _group(by: Sequence[str]) -> str:
+    return f"GROUP BY {', '.join(str(n + 1) for n in range(len(by)))}" if by else ""
+
+
+def _and(filters: Iterable[str]) -> str:
+    return " ".join(f"AND {name} = :{name}" for name in filters)
+
+
+def _keyed(rows: Iterable[tuple[Any, ...]], width: int) -> Iterator[tuple[Key, Row]]:
+    """(key, counts) of rows that begin with their key; a sum of nothing is left out."""
+    return ((row[:width], row[width:]) for row in rows if row[width] is not None)
+
+
+def _summed(rows: Iterable[tuple[Key, Row]]) -> dict[Key, Row]:
+    sums: dict[Key, Row] = {}
+    for key, counts in rows:
+        before = sums.get(key)
+        sums[key] = tuple(map(add, before, counts)) if before else counts
+    return sums
+
+
+def _named_counts(counts: Row) -> Counts:
+    return with_open(dict(zip(COUNTS, counts, strict=True)))
+
+
+def _rank(sort: str) -> Callable[[Row], int]:
+    """What to sort by: a count, or "open"."""
+    if sort in AT:
+        return itemgetter(AT[sort])
+    return lambda counts: _named_counts(counts)[sort]
+
+
+def _named(rows: Cursor) -> Iterator[dict[str, Any]]:
+    names = [column[0] for column in rows.description]
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _days_of(month: str) -> list[str]:
+    year, number = map(int, month.split("-"))
+    return [f"{month}-{day:02}" for day in range(1, monthrange(year, number)[1] + 1)]

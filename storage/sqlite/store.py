@@ -1,0 +1,210 @@
+"""The store on SQLite: one connection that writes, one that reads, opened after the fork."""
+
+import fcntl
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlite_utils import Database
+
+from storage.events import Entry
+from storage.funnel import Attempt
+from storage.numbers import Numbers
+from storage.sqlite.batch import SELECT_ATTEMPT, Batch
+from storage.sqlite.connection import Connection, Error, IntegrityError, connect
+from storage.sqlite.migrations import migrations
+from storage.sqlite.numbers import SQLiteNumbers
+from storage.store import Changes, Committed, Conflict, StorageUnavailable
+
+MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
+
+CREATED_SINCE = """
+SELECT count(*) FROM attempts WHERE local_day >= ?
+AND (created_ms IS NOT NULL OR reason IN ('upstream_timeout', 'bad_upstream_reply'))
+"""
+
+
+class SQLiteStore:
+    """See `storage.store.Store`. Any thread may read; `commit` is for one thread at a time."""
+
+    def __init__(self, path: Path, zone: ZoneInfo) -> None:
+        self.path = path
+        self.zone = zone
+        self._opened = ExitStack()
+        try:
+            self._locks = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._opened.callback(os.close, self._locks)
+            self._writer = self._opened.enter_context(closing(connect(path)))
+            with self._turn():
+                migrations.apply(Database(self._writer))
+            self._reader = self._opened.enter_context(closing(connect(path)))
+            self._reader.execute("PRAGMA query_only = ON")
+        except (Error, OSError) as error:
+            self._opened.close()
+            raise StorageUnavailable(f"{path}: {error}") from error
+        self._reading = threading.Lock()
+        self._version = -1
+
+    def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
+        results: list[Committed | Exception] = []
+        try:
+            with self.transaction() as db:
+                batch = Batch(db, self.zone, entries)
+                results.extend(map(batch.add, entries))
+                batch.flush()
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            # One entry spoils the transaction of all: give each its own.
+            if len(entries) > 1:
+                return [self._alone(entry) for entry in entries]
+            return [Conflict(str(error)) if isinstance(error, IntegrityError) else error]
+        return results
+
+    def _alone(self, entry: Entry) -> Committed | Exception:
+        try:
+            return self.commit([entry])[0]
+        except StorageUnavailable as error:
+            return error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The writing connection, in a transaction that holds all others off."""
+        try:
+            with self._turn():
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+        except IntegrityError:
+            raise
+        except (Error, OSError) as error:
+            raise StorageUnavailable(str(error)) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a connection of its own that sees one state of the store, however long it reads.
+
+        Meanwhile the write-ahead log can only grow; writers are not held off.
+        """
+        try:
+            with closing(connect(self.path)) as db:
+                db.execute("BEGIN")
+                db.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
+                yield db
+        except (Error, OSError) as error:
+            raise StorageUnavailable(str(error)) from error
+
+    @contextmanager
+    def numbers(self) -> Iterator[Numbers]:
+        with self.snapshot() as db:
+            yield SQLiteNumbers(db, self.zone)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Take turns at writing with the other workers. Waiting is fair, and costs no sleep.
+
+        (SQLite's own waiting polls, and a busy worker can starve another.)
+        """
+        fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, 0)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, 0)
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """Byte locks of a file: free of cost, and gone with the process that held them."""
+        offset = 1 + (int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2)
+        try:
+            fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
+        except OSError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, offset)
+
+    def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """All rows of a short query."""
+        try:
+            with self._reading:
+                return self._reader.execute(sql, values).fetchall()
+        except Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def _attempt_where(self, condition: str, value: str) -> Attempt | None:
+        rows = self.read(f"{SELECT_ATTEMPT} WHERE {condition}", value)
+        return Attempt._make(rows[0]) if rows else None
+
+    def attempt(self, attempt_id: str) -> Attempt | None:
+        return self._attempt_where("id = ?", attempt_id)
+
+    def attempt_by_public_id(self, public_id: str) -> Attempt | None:
+        return self._attempt_where("public_id = ?", public_id)
+
+    def attempt_by_launch_key(self, launch_key: str) -> Attempt | None:
+        return self._attempt_where("launch_key = ?", launch_key)
+
+    def attempt_by_click(self, click_id: str) -> Attempt | None:
+        return self._attempt_where(
+            "id = (SELECT attempt_id FROM events WHERE dedupe_key = 'click:' || ?)", click_id
+        )
+
+    def position(self) -> int:
+        return int(self.read("SELECT coalesce(max(id), 0) FROM events")[0][0])
+
+    def changed(self) -> bool:
+        version = int(self.read("PRAGMA data_version")[0][0])
+        before, self._version = self._version, version
+        return version != before
+
+    def changes(self, position: int) -> Changes:
+        rows = self.read("SELECT id, attempt_id FROM events WHERE id > ? ORDER BY id", position)
+        return Changes(rows[-1][0] if rows else position, frozenset(row[1] for row in rows))
+
+    def due(self, now_ms: int, limit: int) -> list[str]:
+        rows = self.read(
+            "SELECT id FROM attempts WHERE outcome = 'open' AND expires_ms <= ? LIMIT ?",
+            now_ms,
+            limit,
+        )
+        return [row[0] for row in rows]
+
+    def created_since(self, day: str) -> int:
+        return int(self.read(CREATED_SINCE, day)[0][0])
+
+    def mapping(self) -> dict[str, str]:
+        rows = self.read(MAPPING)
+        return dict(json.loads(rows[0][0])) if rows else {}
+
+    def map_word(self, word: str, outcome: str | None) -> None:
+        # On a connection of its own: the store's is the writer's, which may be within a commit.
+        try:
+            with closing(connect(self.path)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                row = db.execute(MAPPING).fetchone()
+                mapped = {**json.loads(row[0] if row else "{}"), word: outcome}
+                kept = {word: outcome for word, outcome in mapped.items() if outcome}
+                text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('mapping', ?)", (text,))
+                db.execute("COMMIT")
+        except Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.path.absolute().parent).free
+
+    def close(self) -> None:
+        self._opened.close()

@@ -1,0 +1,331 @@
+"""What is read is what was counted: from whichever table, with whatever filters, on any day."""
+
+# ruff: noqa: S608 - names of columns and views are our own
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import combinations
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from storage.events import Entry, event
+from storage.funnel import COUNTS, contribution, impression, local_day
+from storage.numbers import DIMENSIONS, Scope, answering_table, with_open
+from storage.sqlite.numbers import BEHIND, SQLiteNumbers
+from storage.sqlite.store import SQLiteStore
+from tests.storage import histories
+from tests.storage.histories import MINUTE, attempt_id, callback, click, created, launch
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLiteStore]:
+    store = SQLiteStore(tmp_path / "shop.db", BERLIN)
+    yield store
+    store.close()
+
+
+def fill(store: SQLiteStore, seed: int, attempts: int = 60) -> None:
+    rng = random.Random(seed)
+    around = histories.moment("2026-03-29T00:30", "Europe/Berlin")  # the clock goes forward
+    store.commit(histories.history(rng, around, attempts))
+
+
+def all_attempts(store: SQLiteStore) -> list[dict[str, object]]:
+    """Each attempt's dimensions and day, and its counts by the function that totals come from."""
+    found = []
+    for (each,) in store.read("SELECT id FROM attempts"):
+        attempt = store.attempt(each)
+        assert attempt is not None
+        rows = [row for (table, _), row in contribution(attempt).items() if table == "totals_day"]
+        if rows:
+            found.append({**attempt._asdict(), "counts": rows[0]})
+    return found
+
+
+def all_impressions(store: SQLiteStore) -> list[dict[str, object]]:
+    found = []
+    for received_ms, props in store.read(
+        "SELECT received_ms, json(props) FROM events WHERE name = 'impression'"
+    ):
+        its = json.loads(props)
+        seen = event("impression", "", received_ms, "button", key="x", **its)
+        if impression(seen, BERLIN):
+            known = {name: its.get(name, "") for name in DIMENSIONS}
+            row = (1, *[0] * (len(COUNTS) - 1))
+            found.append({**known, "local_day": local_day(received_ms, BERLIN), "counts": row})
+    return found
+
+
+def expected(
+    rows: list[dict[str, object]], scope: Scope, by: str | None
+) -> dict[str, dict[str, int]]:
+    """The same in plain Python."""
+    sums: dict[str, list[int]] = {}
+    column = "local_day" if by == "day" else by
+    for row in rows:
+        if not str(scope.first) <= str(row["local_day"]) <= str(scope.last):
+            continue
+        if any(row[name] != value for name, value in scope.filters.items()):
+            continue
+        key = str(row[column]) if column else ""
+        counts = row["counts"]
+        assert isinstance(counts, tuple)
+        before = sums.get(key, [0] * len(COUNTS))
+        sums[key] = [a + b for a, b in zip(before, counts, strict=True)]
+    return {key: with_open(dict(zip(COUNTS, row, strict=True))) for key, row in sums.items()}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_way_of_asking_gives_what_the_attempts_contribute(
+    store: SQLiteStore, seed: int
+) -> None:
+    fill(store, seed)
+    rows = all_attempts(store) + all_impressions(store)
+    rng = random.Random(seed)
+    first = date(2026, 2, 1)
+    values = {name: sorted({str(row[name]) for row in rows}) for name in DIMENSIONS}
+    questions = [
+        (filters, by)
+        for size in range(3)
+        for filters in combinations(DIMENSIONS, size)
+        for by in (None, "day", *DIMENSIONS)
+    ]
+    with store.snapshot() as db:
+        stats = SQLiteNumbers(db, BERLIN)
+        for filters, by in questions:
+            start = first + timedelta(rng.randrange(60))
+            scope = Scope(
+                start,
+                start + timedelta(rng.choice([0, 1, 40, 90])),
+                {name: rng.choice(values[name]) for name in filters},
+            )
+            counted, more = stats.by(scope, by) if by else ({"": stats.totals(scope)}, 0)
+            assert more == 0
+            wanted = expected(rows, scope, by)
+            got = {key: counts for key, counts in counted.items() if any(counts.values())}
+            assert got == wanted, (scope, by)
+
+
+@pytest.mark.parametrize("filters", [{}, {"product_id": "sku-1"}, {"category": "shoes"}])
+def test_several_splits_at_once_are_the_same_as_each_alone(
+    store: SQLiteStore, filters: dict[str, str]
+) -> None:
+    fill(store, 5)
+    scope = Scope(date(2026, 2, 1), date(2026, 4, 30), filters)
+    with store.snapshot() as db:
+        stats = SQLiteNumbers(db, BERLIN)
+        assert stats.split(scope, DIMENSIONS, "open", 3) == {
+            by: stats.by(scope, by, "open", 3) for by in DIMENSIONS
+        }
+
+
+def test_each_attempt_counts_in_sql_as_it_does_in_python(store: SQLiteStore) -> None:
+    fill(store, 99, attempts=300)
+    in_python = {row["id"]: row["counts"] for row in all_attempts(store)}
+    in_sql = {
+        row[0]: tuple(row[1:])
+        for row in store.read(f"SELECT id, {', '.join(COUNTS)} FROM attempt_counts")
+    }
+    assert in_sql == {key: tuple(map(int, counts)) for key, counts in in_python.items()}  # type: ignore[call-overload]
+    assert {outcome for (outcome,) in store.read("SELECT DISTINCT outcome FROM attempts")} >= {
+        "open", "create_failed", "expired", "cancelled", "other",
+        "abandoned", "failed", "completed",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("filters", "by", "table"),
+    [
+        ((), None, "totals_day_category"),
+        ((), "day", "totals_day_category"),
+        (("category",), None, "totals_day_category"),
+        (("device", "locale"), "channel", "totals_day"),
+        (("product_id",), "day", "totals_day_product"),
+        ((), "product_id", "totals_day_product"),
+        (("product_id",), "device", None),
+        (("category", "device"), None, None),
+    ],
+)
+def test_the_smallest_table_that_can_answer_does(
+    filters: tuple[str, ...], by: str | None, table: str | None
+) -> None:
+    scope = Scope(date(2026, 1, 1), date(2026, 1, 2), dict.fromkeys(filters, "x"))
+    assert answering_table(scope, *filter(None, (by,))) == table
+
+
+def test_any_range_is_the_sum_of_its_days(store: SQLiteStore) -> None:
+    chance = random.Random(5)
+    days = [date(2026, 1, 20) + timedelta(n) for n in range(90)]
+    for number in range(200):
+        at_ms = histories.moment(f"{chance.choice(days)}T12:00", "Europe/Berlin")
+        a = attempt_id(at_ms, number)
+        events = [click(a, product_id=f"p{number % 40}"), created(a, at_ms)]
+        if number % 2:
+            events.append(launch(a, at_ms + 1000 * number, "qr"))
+        store.commit([Entry(tuple(events))])
+    for _ in range(100):
+        first, last = sorted(chance.sample(days, 2))
+        scope, between = Scope(first, last), f"local_day BETWEEN '{first}' AND '{last}'"
+        with store.snapshot() as db:
+            stats = SQLiteNumbers(db, BERLIN)
+            for table, by in (("totals_day_product", "product_id"), ("totals_day", "channel")):
+                sql = (
+                    f"SELECT {by}, sum(clicks), sum(opened) FROM {table} WHERE {between} GROUP BY 1"
+                )
+                found, _ = stats.by(scope, by)
+                assert {(key, n["clicks"], n["opened"]) for key, n in found.items()} == {
+                    *db.execute(sql)
+                }
+            sql = f"SELECT bucket, sum(n) FROM histograms WHERE {between} GROUP BY 1 ORDER BY 1"
+            assert stats.histograms(scope).get("launch", []) == [*db.execute(sql)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "clicks"),
+    [
+        ("2026-01-31", "2026-03-01", 1 + 70 + 1000),
+        ("2026-02-01", "2026-02-27", 70 - 1),  # cheaper than twenty-seven days
+        ("2026-02-20", "2026-02-28", 1),
+        ("2026-03-01", "2026-03-02", 1000),  # nothing was counted later
+    ],
+)
+def test_months_stand_for_most_of_their_days(
+    store: SQLiteStore, first: str, last: str, clicks: int
+) -> None:
+    for day in ("2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01"):
+        at_ms = histories.moment(f"{day}T12:00", "Europe/Berlin")
+        a = attempt_id(at_ms, at_ms % 1000)
+        store.commit([Entry((click(a, product_id="p"), created(a, at_ms)))])
+    with store.snapshot() as db:
+        scope = Scope(date.fromisoformat(first), date.fromisoformat(last))
+        marked = "UPDATE totals_month_product SET clicks = ? WHERE local_month = ?"
+        db.executemany(marked, [(70, "2026-02"), (1000, "2026-03")])
+        assert SQLiteNumbers(db, BERLIN).by(scope, "product_id")[0]["p"]["clicks"] == clicks
+
+
+def test_days_without_anything_are_listed_with_zeros(store: SQLiteStore) -> None:
+    with store.snapshot() as db:
+        found, _ = SQLiteNumbers(db, BERLIN).by(Scope(date(2026, 2, 27), date(2026, 3, 1)), "day")
+    assert list(found) == ["2026-02-27", "2026-02-28", "2026-03-01"]
+    assert {*found["2026-02-28"].values()} == {0}
+
+
+def test_a_long_list_is_cut_at_its_limit_and_says_so(store: SQLiteStore) -> None:
+    at_ms = histories.moment("2026-03-01T12:00")
+    for number in range(5):
+        for again in range(number + 1):
+            a = attempt_id(at_ms, number * 10 + again)
+            store.commit([Entry((click(a, product_id=f"p{number}"),))])
+    with store.snapshot() as db:
+        scope = Scope(date(2026, 3, 1), date(2026, 3, 1))
+        found, more = SQLiteNumbers(db, BERLIN).by(scope, "product_id", limit=2)
+    assert (list(found), more) == (["p4", "p3"], 3)
+
+
+@pytest.mark.parametrize("count", BEHIND)
+@pytest.mark.parametrize("filters", [(), ("product_id",), ("device",), ("product_id", "channel")])
+def test_the_attempts_behind_a_count_are_as_many_as_it_says(
+    store: SQLiteStore, count: str, filters: tuple[str, ...]
+) -> None:
+    fill(store, 7, attempts=150)
+    rows = all_attempts(store)
+    first, last = date(2026, 3, 28), date(2026, 3, 29)
+    seen = Counter(tuple(str(row[name]) for name in filters) for row in rows)
+    scope = Scope(first, last, dict(zip(filters, seen.most_common(1)[0][0], strict=True)))
+    found, before = list[str](), None
+    with store.snapshot() as db:
+        stats = SQLiteNumbers(db, BERLIN)
+        while True:
+            page = stats.attempts(scope, count, before, limit=7)
+            found += [attempt.id for attempt in page.attempts]
+            before = page.more
+            if before is None:
+                break
+            assert len(page.attempts) == 7
+        total = stats.totals(scope)[count]
+    assert found == sorted(found, reverse=True)
+    assert len(found) == len({*found})
+    if count == "reused":  # an attempt may have been found again more than once
+        assert len(found) <= total
+    else:
+        assert len(found) == total
+
+
+def test_a_search_for_what_is_rare_ends_after_a_bounded_number(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.numbers.LOOKED_THROUGH", 10)
+    start = histories.moment("2026-03-01T12:00")
+    for number in range(35):
+        a = attempt_id(start + number * 1_000)
+        entry = [click(a), created(a, start)]
+        entry += [launch(a, start + 5)] if number == 2 else []
+        store.commit([Entry(tuple(entry))])
+    found, before, pages = list[str](), None, 0
+    with store.snapshot() as db:
+        while True:
+            scope = Scope(date(2026, 3, 1), date(2026, 3, 1))
+            page = SQLiteNumbers(db, BERLIN).attempts(scope, "opened", before)
+            found += [attempt.id for attempt in page.attempts]
+            before, pages = page.more, pages + 1
+            if before is None:
+                break
+    assert found == [attempt_id(start + 2_000)]
+    assert pages == 4
+
+
+PATHS = [
+    ("other", {}, "attempts_ended_badly"),
+    ("failed", {"locale": "en"}, "attempts_ended_badly"),
+    ("completed", {"product_id": "sku-1"}, "attempts_product"),
+    ("clicks", {}, "PRIMARY KEY"),
+    ("opened", {"device": "phone"}, "PRIMARY KEY"),
+]
+
+
+@pytest.mark.parametrize(("count", "filters", "index"), PATHS)
+def test_the_list_of_attempts_goes_by_an_index_and_sorts_nothing(
+    store: SQLiteStore, count: str, filters: dict[str, str], index: str
+) -> None:
+    with store.snapshot() as db:
+        statements: list[str] = []
+        db.set_trace_callback(statements.append)
+        SQLiteNumbers(db, BERLIN).attempts(
+            Scope(date(2026, 1, 1), date(2026, 12, 31), filters), count, None
+        )
+        db.set_trace_callback(None)
+        search = next(each for each in statements if each.startswith("SELECT id FROM"))
+        plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {search}"))
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_hostile_values_are_only_values(store: SQLiteStore) -> None:
+    fill(store, 3, attempts=20)
+    schema = store.read("SELECT sql FROM sqlite_master ORDER BY name")
+    with store.snapshot() as db:
+        stats = SQLiteNumbers(db, BERLIN)
+        for hostile in ("'; DROP TABLE events; --", '" OR 1=1 --', "%' OR '1'='1", ":day", "\x00"):
+            for name in DIMENSIONS:
+                scope = Scope(date(2026, 1, 1), date(2026, 12, 31), {name: hostile})
+                assert {*stats.totals(scope).values()} == {0}
+                assert stats.attempts(scope, "clicks", None).attempts == ()
+    assert store.read("SELECT sql FROM sqlite_master ORDER BY name") == schema
+
+
+def test_no_view_shows_a_key_with_which_one_could_act_as_the_shopper(store: SQLiteStore) -> None:
+    at_ms = histories.moment("2026-03-01T12:00")
+    a = attempt_id(at_ms)
+    told = callback(a, at_ms + MINUTE, "completed")
+    store.commit([Entry((click(a), created(a, at_ms), launch(a, at_ms), told))])
+    for view in ("readable_attempts", "readable_events", "attempt_counts", "readable_receipts"):
+        shown = repr(store.read(f"SELECT * FROM {view}"))
+        assert f"p-{a}" not in shown
+        assert f"l-{a}" not in shown
+        assert "vendor.example/launch" not in shown

@@ -1,0 +1,70 @@
+"""Totals against a recount that shares nothing with them, over random histories."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from storage.events import Entry
+from storage.funnel import TOTALS
+from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
+from storage.sqlite.store import SQLiteStore
+from tests.storage import oracle
+from tests.storage.histories import PLACES, TABLES, history, moment, table
+from tests.storage.workers import commit_all
+
+PROCESSES = 4
+
+
+def in_groups(rng: random.Random, entries: list[Entry]) -> list[list[Entry]]:
+    cuts = [0, *sorted(rng.sample(range(len(entries)), min(6, len(entries)))), len(entries)]
+    return [entries[start:end] for start, end in pairwise(cuts) if end > start]
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Executor]:
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+SEEDS = [
+    *range(60),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(60, 1_200)),
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_any_order_any_repetition_any_split_gives_the_oracles_figures(
+    seed: int, tmp_path: Path, workers: Executor
+) -> None:
+    rng = random.Random(seed)
+    zone, around = PLACES[seed % len(PLACES)]
+    entries = history(rng, moment(around, zone), attempts=rng.randrange(1, 20))
+
+    split: list[list[Entry]] = [[] for _ in range(PROCESSES)]
+    repeated = entries + rng.choices(entries, k=len(entries) // 2)
+    for entry in rng.sample(repeated, len(repeated)):
+        rng.choice(split).append(entry)
+    shuffled = tmp_path / "shuffled.db"
+    tasks = [workers.submit(commit_all, shuffled, zone, in_groups(rng, part)) for part in split]
+    for task in tasks:
+        task.result(timeout=60)
+
+    expected = oracle.recount(shuffled, ZoneInfo(zone))
+    assert {name: table(shuffled, name) for name in TABLES} == expected
+
+    straight = tmp_path / "straight.db"
+    commit_all(straight, zone, [entries])
+    for name in ("attempts", *TOTALS):
+        assert table(straight, name) == table(shuffled, name), name
+
+    store = SQLiteStore(shuffled, ZoneInfo(zone))
+    assert Maintenance(store).verify() == []
+    Maintenance(store).rebuild()
+    assert {name: table(shuffled, name) for name in TABLES} == expected
+    store.close()

@@ -13,7 +13,7 @@ from proxy.refusals import Refusal
 from proxy.tryon.keys import TOKEN, CallbackKeys, new_token
 from proxy.tryon.limits import LimitReached, Limits
 from proxy.vendor.client import UpstreamClient, UpstreamFailure
-from proxy.vendor.contract import Asset, Session, SessionRequest
+from proxy.vendor.contract import Session, session_request
 from storage.events import (
     EARLIEST_MS,
     LATEST_MS,
@@ -185,13 +185,14 @@ class Sessions:
             self._record(click, call._replace(error=code), _create_failed(attempt_id, code))
             raise NoSession(code) from None
 
-    def _request(self, click: Click, attempt_id: str) -> SessionRequest:
-        return SessionRequest(
-            product_id=click.product.product_id,
-            category=click.product.category,
-            callback_url=f"{self._public_url}/callbacks/{self._keys.seal(attempt_id)}",
-            locale=click.locale,
-            assets=tuple(map(Asset.of, click.product.asset_urls)),
+    def _request(self, click: Click, attempt_id: str) -> bytes:
+        product = click.product
+        return session_request(
+            product.product_id,
+            product.category,
+            f"{self._public_url}/callbacks/{self._keys.seal(attempt_id)}",
+            click.locale,
+            product.asset_urls,
         )
 
     def _record(self, click: Click, call: UpstreamCall | None, outcome: Event) -> Attempt:

@@ -37,7 +37,7 @@ from proxy.refusals import Refusal
 from proxy.strict_json import Unreadable, read_json
 from proxy.vendor.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
 from proxy.vendor.connections import Adapter
-from proxy.vendor.contract import Session, SessionRequest, is_launch_url, vendor_reason
+from proxy.vendor.contract import Session, is_launch_url, vendor_reason
 from storage.events import UpstreamCall, now_ms
 
 LARGEST_REPLY = 256 * 1024
@@ -151,9 +151,12 @@ class UpstreamClient:
             reraise=True,
         )
 
-    def create_session(self, request: SessionRequest) -> tuple[Session, UpstreamCall]:
-        """`POST /v1/sessions`. Raises UpstreamFailure; docs/http.md says when with which code."""
-        running = _Running(request.body(), self._deadline)
+    def create_session(self, body: bytes) -> tuple[Session, UpstreamCall]:
+        """`POST /v1/sessions` with a body of `contract.session_request`.
+
+        :raises UpstreamFailure: docs/http.md says when with which code.
+        """
+        running = _Running(body, self._deadline)
         try:
             running.single = self._breaker.check()
             session = self._retrying(self._try, running)

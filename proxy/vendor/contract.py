@@ -3,64 +3,57 @@
 import ipaddress
 import json
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import to_json
 
 from proxy.strict_json import Unreadable, read_json
 
 LONGEST_URL = 2_048
 
 
-class Asset(BaseModel):
-    """Product media, or a model, to be used in a session."""
-
-    model_config = ConfigDict(frozen=True)
-
-    url: str
-    kind: Literal["media", "model"] = "media"
-
-    @classmethod
-    def of(cls, url: str) -> "Asset":
-        """The asset at a URL; what it is follows from the suffix."""
-        suffix = url.partition("?")[0].rpartition(".")[2].lower()
-        models = ("glb", "gltf", "usdz", "obj", "fbx", "stl", "ply")
-        return cls(url=url, kind="model" if suffix in models else "media")
+MODELS = frozenset({"glb", "gltf", "usdz", "obj", "fbx", "stl", "ply"})  # suffixes; else media
 
 
-class SessionRequest(BaseModel):
-    """The body of `POST /v1/sessions`."""
+def session_request(
+    product_id: str, category: str, callback_url: str, locale: str, asset_urls: Iterable[str] = ()
+) -> bytes:
+    """Write the body of `POST /v1/sessions`: the documented fields, `assets` if there are any."""
+    members: dict[str, Any] = {
+        "product_id": product_id,
+        "category": category,
+        "experience": "browser",
+        "callback_url": callback_url,
+        "locale": locale,
+    }
+    if assets := [{"url": url, "kind": _asset_kind(url)} for url in asset_urls]:
+        members["assets"] = assets
+    return to_json(members)
 
-    model_config = ConfigDict(frozen=True)
 
-    product_id: str
-    category: str
-    experience: Literal["browser"] = "browser"
-    callback_url: str
-    locale: str
-    assets: tuple[Asset, ...] = ()
-
-    def body(self) -> bytes:
-        """The documented fields as JSON; `assets` only where there are any."""
-        return self.model_dump_json(exclude=None if self.assets else {"assets"}).encode()
+def _asset_kind(url: str) -> str:
+    suffix = url.partition("?")[0].rpartition(".")[2].lower()
+    return "model" if suffix in MODELS else "media"
 
 
 def _text_only(value: object) -> object:
-    """Pydantic takes a number for a time too; the vendor documents an ISO 8601 string."""
+    """Refuse a number, which pydantic takes for a time too: the vendor documents ISO 8601."""
     if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\d[Tt ]", value):
         raise ValueError("must be an ISO 8601 time")
     return value
 
 
 def _web_url(value: object) -> str | None:
-    """A URL to show and never to fetch; whatever else stands there is dropped, not refused."""
+    """Keep a URL, to show and never to fetch; anything else is dropped, not refused."""
     web = r"https?://[!-~]+"
     ok = isinstance(value, str) and len(value) <= LONGEST_URL and re.fullmatch(web, value, re.I)
     return str(value) if ok else None
 
 
 class Session(BaseModel):
-    """The vendor's session object. Fields that the page does not name are in `metadata`."""
+    """The vendor's session object; fields that the page does not name are in `metadata`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
@@ -84,7 +77,7 @@ LAUNCH_URL = re.compile(
 
 
 def is_launch_url(url: str, hosts: frozenset[str], *, allow_http: bool) -> bool:
-    """Whether a shopper may be sent to this URL: https, and a host that is listed exactly.
+    """Tell whether a shopper may be sent to a URL: https, and a host that is listed exactly.
 
     `hosts` holds `host` (port 443) or `host:port`, in lower case. Plain http needs `allow_http` or
     a loopback host. A pattern of what is allowed, rather than a URL parser and a list of tricks:
@@ -108,7 +101,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def vendor_reason(body: bytes) -> str:
-    """The sentence inside an error reply, whose shape the page leaves open."""
+    """Find the sentence inside an error reply, whose shape the page leaves open."""
     try:
         value = read_json(body)
     except Unreadable:

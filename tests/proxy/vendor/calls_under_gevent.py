@@ -21,7 +21,7 @@ from pydantic import SecretStr  # noqa: E402
 
 from proxy.vendor.breaker import Breaker  # noqa: E402
 from proxy.vendor.client import UpstreamClient, UpstreamFailure  # noqa: E402
-from proxy.vendor.contract import SessionRequest  # noqa: E402
+from proxy.vendor.contract import session_request  # noqa: E402
 from storage.sqlite.counters import SQLiteCounters  # noqa: E402
 
 native_sleep = monkey.get_original("time", "sleep")
@@ -44,7 +44,7 @@ def outcome(folder: Path, api_url: str, product_id: str, deadline: float, calls:
         deadline=deadline,
         breaker=Breaker(SQLiteCounters(Path(tempfile.mkdtemp(dir=folder)) / "counters.db")),
     )
-    request = SessionRequest(
+    request = session_request(
         product_id=product_id,
         category="footwear",
         callback_url="https://merchant.example/callbacks/x",

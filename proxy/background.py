@@ -1,4 +1,4 @@
-"""A `tryon` command in a process of its own.
+"""Run a `tryon` command in a process of its own.
 
 Long work of a worker needs a store that nobody else writes with, and must not end with the worker.
 """

@@ -1,4 +1,4 @@
-"""What Prometheus reads. Under gunicorn all workers' figures are summed through shared files.
+"""Figures for Prometheus. Under gunicorn all workers' are summed through shared files.
 
 The names of labels' values are the routes, the problem codes and the verdicts: all from lists.
 """
@@ -43,13 +43,13 @@ STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesu
 
 
 def count(counter: Counter, *labels: str) -> None:
-    """One more."""
+    """Count one more."""
     with suppress(OSError):
         _series(counter, labels).inc()
 
 
 def observe(histogram: Histogram, seconds: float, *labels: str) -> None:
-    """One more duration."""
+    """Record a duration."""
     with suppress(OSError):
         _series(histogram, labels).observe(seconds)
 
@@ -59,12 +59,12 @@ Kind = TypeVar("Kind", Counter, Histogram)
 
 @cache
 def _series(metric: Kind, labels: tuple[str, ...]) -> Kind:
-    """Found without the lock and the checks that `labels` makes at each call."""
+    """Find a series without the lock and the checks that `labels` makes at each call."""
     return metric.labels(*labels)
 
 
 def open_streams(number: int) -> None:
-    """How many are open in this worker."""
+    """Set how many streams are open in this worker."""
     with suppress(OSError):
         STREAMS.set(number)
 

@@ -1,4 +1,4 @@
-"""Work that would hold up the event loop runs on real threads; without gevent, where it is."""
+"""Run on real threads what would hold up the event loop; without gevent, run it in place."""
 
 from collections.abc import Callable, Generator
 from itertools import islice
@@ -26,7 +26,7 @@ class Threads:
         return cast(T, result)
 
     def iterate(self, parts: Generator[T, None, None]) -> Generator[T, None, None]:
-        """The same parts, each made on a thread while other requests go on here."""
+        """Yield the same parts, each made on a thread while other requests go on."""
         try:
             while some := self.run(lambda: [*islice(parts, 1)]):
                 yield from some
@@ -37,8 +37,11 @@ class Threads:
 def _outcome(
     work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[T | None, Exception | None]:
-    """What came of work, as a value. An exception that left a thread of gevent's would be printed
-    first, and where that fails (the disk under the log is full), who waits would wait for ever."""
+    """Return a result or an exception as a value.
+
+    gevent would print an exception that leaves its thread, and where that fails (the disk under the
+    log is full), who waits would wait for ever.
+    """
     try:
         return work(*args, **kwargs), None
     except Exception as error:

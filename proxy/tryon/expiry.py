@@ -1,4 +1,4 @@
-"""What has to happen in time: sessions expire, and old raw rows are purged; from any worker."""
+"""Background work of every worker: expire sessions, purge old raw rows."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ log = logging.getLogger("tryon.sweep")
 
 
 def sweep(store: Store, writer: Writer) -> int:
-    """Record what has expired by now; how many. Twice at once, or again, changes nothing more."""
+    """Record the sessions that have expired; how many. Doing it twice changes nothing more."""
     now = now_ms()
     due = store.due(now, AT_ONCE)
     if due:
@@ -26,7 +26,7 @@ def sweep(store: Store, writer: Writer) -> int:
 
 
 def start(store: Store, writer: Writer) -> None:
-    """Sweep for ever, in the background."""
+    """Expire sessions for ever, in the background."""
 
     def run() -> None:
         while True:
@@ -43,7 +43,7 @@ def start(store: Store, writer: Writer) -> None:
 
 
 def start_purging(store: Store) -> None:
-    """Have old raw rows deleted now and then, by whichever worker is first."""
+    """Purge old raw rows now and then, by whichever worker is first."""
 
     def run() -> None:
         while True:

@@ -23,12 +23,12 @@ SIGNATURE_TOLERANCE_S = 600  # either way: clocks jump, and a replay is caught b
 
 
 def new_token() -> str:
-    """An unguessable id or key, of TOKEN_LENGTH characters."""
+    """Make an unguessable id or key of TOKEN_LENGTH characters."""
     return secrets.token_urlsafe(16)
 
 
 class CallbackKeys:
-    """Makes and checks the secret part of a session's callback URL, `<ref>.<mac>`."""
+    """Seal and open the secret part of a session's callback URL, `<ref>.<mac>`."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._keys = [
@@ -37,11 +37,11 @@ class CallbackKeys:
         ]
 
     def seal(self, ref: str) -> str:
-        """The capability for an attempt's callback URL."""
+        """Make the capability for an attempt's callback URL."""
         return f"{ref}.{_mac(self._keys[0], ref).decode()}"
 
     def open(self, capability: str) -> str | None:
-        """The attempt's id, or None unless every bit is ours."""
+        """Return the attempt's id, None unless every bit is ours."""
         ref, _, mac = capability.partition(".")
         given = mac.encode("utf-8", "surrogatepass")
         if not REF.fullmatch(ref):
@@ -61,7 +61,7 @@ class Headers(Protocol):
 
 
 def signature_is_valid(secrets_: Sequence[SecretStr], body: bytes, headers: Headers) -> bool:
-    """Whether a callback carries a Standard Webhooks signature by one of the secrets.
+    """Tell whether a callback carries a Standard Webhooks signature by one of the secrets.
 
     The library signs; reading the headers is ours, since its `verify` raises ValueError,
     binascii.Error or UnicodeDecodeError on malformed ones, and fixes the tolerance at 5 minutes.

@@ -40,7 +40,7 @@ class Limits:
             counters.seed(key, store.created_since(first_day), until_ms, now)
 
     def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
-        """Count one request of a kind from a client (an IP address)."""
+        """Count a request of a kind from a client (an IP address)."""
         now = now_ms()
         self._take(f"{what}:{self._pseudonym(client, now)}", limit, period_ms, now)
 
@@ -91,7 +91,7 @@ class Limits:
             self._counters.add(key, -1, until_ms, now_ms())
 
     def _budgets(self, at_ms: int) -> list[tuple[int, str, str, int]]:
-        """(limit, key, first day, end) of each budget in force; days are the shop's."""
+        """List (limit, key, first day, end) of each budget in force; days are the shop's."""
         today = date.fromisoformat(local_day(at_ms, self._zone))
         month = today.replace(day=1)
         periods = (
@@ -105,7 +105,7 @@ class Limits:
         ]
 
     def _pseudonym(self, client: str, now: int) -> str:
-        """A client's network, salted and hashed; the salt is thrown away each day."""
+        """Hash a client's network with a salt that is thrown away each day."""
         salt = self._daily_salt(now)
         return blake2b(_network(client).encode(), key=salt, digest_size=12).hexdigest()
 
@@ -123,7 +123,7 @@ class Limits:
 
 @lru_cache(maxsize=4_096)
 def _network(client: str) -> str:
-    """What an address counts as: IPv6 by its /64, since one customer has at least that."""
+    """Return what an address counts as: IPv6 by its /64, since one customer has at least that."""
     if named := WITH_PORT.fullmatch(client):
         client = named[1] or named[2]
     with suppress(ValueError):  # an address that a proxy made up still counts, as itself

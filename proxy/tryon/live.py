@@ -1,4 +1,4 @@
-"""Live state: a page that watches an attempt is told when it changes, whichever worker changed it.
+"""Live state: tell a page that follows an attempt of each change, whichever worker made it.
 
 A stream is a bare connection. Its request is over once the first state was sent; a greenlet that
 waited for each page would hold twenty times the memory. One look at the database's version serves
@@ -37,7 +37,7 @@ log = logging.getLogger("tryon.live")
 
 
 class _Stream:
-    """A connection that is ours. No call waits: a page that does not read is let go of."""
+    """A connection taken over. No call waits: a page that does not read is let go of."""
 
     __slots__ = ("_chunked", "_fd", "attempt_id", "beat_at", "tag")
 
@@ -47,11 +47,11 @@ class _Stream:
         self.beat_at = time.monotonic() + HEARTBEAT_S
 
     def send(self, text: bytes) -> bool:
-        """Whether all of it was taken."""
+        """Send an event; False if not all of it was taken."""
         return self._write(b"%x\r\n%b\r\n" % (len(text), text) if self._chunked else text)
 
     def beat(self) -> bool:
-        """Whether its page still listens, as far as is known."""
+        """Send a heartbeat; False if the page no longer listens, as far as is known."""
         try:
             if not os.read(self._fd, 512):
                 return False
@@ -67,14 +67,14 @@ class _Stream:
         return False
 
     def close(self, *, whole: bool) -> None:
-        """`whole`: with the word that nothing is missing."""
+        """Close the connection; `whole`: with the chunk that says nothing is missing."""
         if whole and self._chunked:
             self._write(ENDING)
         os.close(self._fd)
 
 
 class Live:
-    """Tells the streams of this worker. `poke` after a commit of one's own spares the wait."""
+    """The streams of this worker. `poke` after a commit of this worker saves the wait."""
 
     def __init__(self, store: Store, links: Links) -> None:
         self._store, self._links = store, links
@@ -89,11 +89,11 @@ class Live:
         threading.Thread(target=self._run, name="live", daemon=True).start()
 
     def first(self, attempt: Attempt) -> bytes:
-        """The beginning of a stream: how soon to ask again when it ends, and the state."""
+        """Return the beginning of a stream: when to ask again after its end, and the state."""
         return b"retry: %d\n\n%b" % (RECONNECT_MS, self._message(attempt))
 
     def take_over(self, attempt: Attempt, environ: "WSGIEnvironment") -> bool:
-        """Follow an attempt on this request's connection, whose answer has sent `first`.
+        """Take over this request's connection, whose answer has sent `first`.
 
         False where that cannot be (another server, TLS, no room, the end of the worker, or of the
         attempt): the answer ends then, and its page asks again in RECONNECT_MS.
@@ -116,7 +116,7 @@ class Live:
             self._woken.set()
 
     def close(self) -> None:
-        """End all streams: the worker is about to stop."""
+        """End all streams, since the worker is about to stop."""
         self._closed = True
         for stream in [each for streams in self._streams.values() for each in streams]:
             self._drop(stream, whole=True)
@@ -201,6 +201,6 @@ class Live:
 
 
 def _room() -> int:
-    """A fifth of the open files that the system allows is left to requests and the database."""
+    """Leave a fifth of the open files that the system allows to requests and the database."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return MOST if allowed == resource.RLIM_INFINITY else min(MOST, allowed * 4 // 5)

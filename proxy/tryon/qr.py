@@ -32,7 +32,7 @@ class QR(NamedTuple):
 
 
 class LinkCodes:
-    """The codes of all links `<start><key><end>`, where keys have one length and ALPHABET."""
+    """The codes of all links `<start><key><end>`, whose keys have one length and ALPHABET."""
 
     def __init__(self, start: str, key_length: int, end: str) -> None:
         def modules(key: str) -> int:
@@ -61,7 +61,7 @@ class LinkCodes:
         self._paths = [*[right] * (self._bytes_a_row - 1), down] * self._side
 
     def code(self, key: str) -> QR:
-        """The code of one link."""
+        """Compose the code of one link."""
         pairs = zip(self._patterns, key, strict=True)
         modules = reduce(xor, (pattern[letter] for pattern, letter in pairs), self._blank)
         drawn = zip(self._paths, modules.to_bytes(len(self._paths)), strict=True)
@@ -70,8 +70,8 @@ class LinkCodes:
 
 
 def _path(byte: int, right: int, down: int) -> str:
-    """A rectangle for each run of a byte's dark modules, the first of which is where the pen is;
-    then on by so many modules."""
+    """Draw a rectangle for each run of a byte's dark modules, the first where the pen is; then
+    move on by so many modules."""
     path, x = "", 0
     for run in DARK.finditer(f"{byte:08b}"):
         width = run.end() - run.start()
@@ -93,12 +93,12 @@ def _code(text: str, mask: int | None = None, mode: str | None = None) -> segno.
 
 
 def svg(text: str) -> bytes:
-    """An SVG document."""
+    """Draw an SVG document."""
     return _image(text, kind="svg", light="#fff")
 
 
 def png(text: str) -> bytes:
-    """A PNG image."""
+    """Draw a PNG image."""
     return _image(text, kind="png")
 
 

@@ -149,8 +149,11 @@ class Sessions:
         raise NoSession("busy", 1)
 
     def _settled(self, known: Attempt, arrived: int) -> bool:
-        """Whether a click has its session. A failure while we waited is ours too; after an earlier
-        one the click may be tried again, unless the vendor may have made a session."""
+        """Tell whether a click has its session.
+
+        A failure while we waited is ours too; after an earlier one the click may be tried again,
+        unless the vendor may have made a session.
+        """
         if known.created_ms is not None:
             return True
         if known.outcome not in ("open", "create_failed"):

@@ -1,4 +1,4 @@
-"""What an attempt looks like from outside: its state, and the JSON that the button reads."""
+"""An attempt seen from outside: its state, its links, and the JSON that the button reads."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ class Merchant(TypedDict):
 
 
 class SessionAnswer(SessionView):
-    """What `POST /sessions` answers: the view, and what the button draws its dialog with."""
+    """The members of the answer to `POST /sessions`: what the button draws its dialog with."""
 
     reused: bool
     expires_in: Annotated[int | None, Field(description="Seconds.")]
@@ -59,7 +59,7 @@ class SessionAnswer(SessionView):
 
 
 def state(attempt: Attempt, at_ms: int | None = None) -> str:
-    """waiting, opened, or one of TERMINAL. Expiry counts from its moment, before it is recorded."""
+    """Return waiting, opened, or one of TERMINAL. Expiry counts before it is recorded."""
     if attempt.outcome != "open":
         return STATES.get(attempt.outcome, attempt.outcome)
     if attempt.expires_ms is not None and attempt.expires_ms <= (at_ms or now_ms()):
@@ -68,19 +68,19 @@ def state(attempt: Attempt, at_ms: int | None = None) -> str:
 
 
 def etag(attempt: Attempt) -> str:
-    """Differs whenever the attempt's view does."""
+    """Return a tag that differs whenever the view does."""
     return f"{state(attempt)}-{attempt.ended_ms or attempt.opened_ms or 0}"
 
 
 def iso(at_ms: int | None) -> str | None:
-    """RFC 3339 in UTC, to the second."""
+    """Write a time as RFC 3339 in UTC, to the second."""
     if at_ms is None:
         return None
     return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
 class Links:
-    """The addresses of an attempt, all built from the public URL, and the QR of its launch link."""
+    """The links of an attempt, all built from the public URL, and the QR of its launch link."""
 
     def __init__(self, public_url: str) -> None:
         self.public_url = public_url

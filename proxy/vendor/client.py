@@ -1,4 +1,4 @@
-"""The one place that calls the vendor: one deadline, few retries, and no doubt hidden.
+"""Call the vendor: one deadline over few tries, and no doubt hidden.
 
 A session costs money, so what counts most is to know whether a request may have reached the vendor.
 `_Body` knows: it is asked for its bytes only when the connection stands.
@@ -67,8 +67,10 @@ class Step(NamedTuple):
 
 
 class _Failed(Exception):
-    """One try that brought no session. `again`: another try may help and cannot do harm;
-    `wait_s`: how long the vendor asked to wait before it."""
+    """One try that brought no session.
+
+    `again`: another try may help and cannot do harm; `wait_s`: how long the vendor asked to wait.
+    """
 
     def __init__(self, code: str, detail: str, *, again: bool = False, wait_s: float = 0.0) -> None:
         super().__init__(code)
@@ -76,7 +78,7 @@ class _Failed(Exception):
 
 
 class _Body:
-    """A request's body that knows whether it was taken, that is, whether the vendor may have it."""
+    """A request's body that knows whether it was taken: the vendor may have it then."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -88,7 +90,7 @@ class _Body:
 
 
 class _Running:
-    """A call that is under way: what its tries have brought so far."""
+    """A call under way, and what its tries have brought so far."""
 
     def __init__(self, content: bytes, deadline: float) -> None:
         self.content = content
@@ -108,7 +110,7 @@ class Reply(NamedTuple):
 
 
 class UpstreamClient:
-    """Calls the vendor; to be built once per worker, after the fork.
+    """The vendor's API; to be built once per worker, after the fork.
 
     `deadline` is in seconds and bounds all tries together. Where gevent has patched the sockets, as
     under gunicorn, it holds exactly, whatever the vendor does; elsewhere (a test, `doctor`) each
@@ -183,7 +185,7 @@ class UpstreamClient:
         )
 
     def _try(self, running: _Running) -> Session:
-        """One try, of which the breaker learns."""
+        """Try once, and tell the breaker."""
         if running.last:
             try:
                 running.single = self._breaker.check()
@@ -235,7 +237,7 @@ class UpstreamClient:
         raise _Failed("bad_upstream_reply", f"status {reply.status} is not documented. {reason}")
 
     def _request(self, method: str, path: str) -> PreparedRequest:
-        """By hand: `prepare` would check at each click what never changes."""
+        """Build a request by hand: `prepare` would check at each click what never changes."""
         request = PreparedRequest()
         request.method, request.url = method, self._api_url + path
         request.headers = self._headers.copy()  # type: ignore[assignment]  # a dict does
@@ -274,7 +276,7 @@ class UpstreamClient:
         return Reply(response.status_code, response.headers, content)
 
     def _session(self, reply: Reply) -> Session:
-        """The session in a 200, or why it cannot be used. The vendor may bill it all the same."""
+        """Read the session in a 200. One that cannot be used the vendor may bill all the same."""
         flaw = _flaw(reply)
         if flaw or reply.content is None:
             raise _Failed("bad_upstream_reply", flaw)
@@ -295,8 +297,10 @@ class UpstreamClient:
         self._adapter.close()
 
     def probe(self) -> list[Step]:
-        """For `doctor`: name, connection, TLS and token, the latter by asking for a session that
-        does not exist, which spends nothing. The last step is the one that failed, if any did."""
+        """Check name, connection, TLS and token, for `tryon doctor`; the last step may have failed.
+
+        The token is checked by asking for a session that does not exist, which spends nothing.
+        """
         steps: list[Step] = []
         try:
             for step in self._probe():
@@ -331,7 +335,7 @@ class UpstreamClient:
 
 
 def _content(response: Response, ends: float) -> bytes:
-    """The body as it was sent, no more than one byte over LARGEST_REPLY of it."""
+    """Read the body as it was sent, no more than one byte over LARGEST_REPLY of it."""
     content = bytearray()
     while len(content) <= LARGEST_REPLY:
         part = response.raw.read1(LARGEST_REPLY + 1 - len(content), decode_content=False)
@@ -344,7 +348,7 @@ def _content(response: Response, ends: float) -> bytes:
 
 
 def _flaw(reply: Reply) -> str:
-    """What is wrong with a reply before it is parsed; empty where nothing is."""
+    """Say what is wrong with a reply before it is parsed; empty where nothing is."""
     media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if reply.content is None:
         return "the reply was cut short"
@@ -358,8 +362,11 @@ def _flaw(reply: Reply) -> str:
 
 
 def _wait(state: RetryCallState) -> float:
-    """Seconds until the next try: what the vendor asked for and a little, so that those who were
-    told the same don't all come back at once; else exponential backoff with full jitter."""
+    """Return the seconds until the next try.
+
+    What the vendor asked for and a little, so that those who were told the same don't all come back
+    at once; else exponential backoff with full jitter.
+    """
     failed = state.outcome.exception() if state.outcome else None
     if isinstance(failed, _Failed) and failed.code == "busy":
         return failed.wait_s + wait_random(0.02, 0.5)(state)
@@ -367,7 +374,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds to wait (RFC 9110, section 10.2.3: seconds or a date), or None."""
+    """Read the seconds to wait (RFC 9110, 10.2.3: seconds or a date), or None."""
     if value is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", value):
@@ -381,7 +388,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def _unanswered(error: BaseException | None, *, sent: bool) -> _Failed:
-    """What it means that no answer came."""
+    """Say what it means that no answer came."""
     if not sent:
         return _Failed("upstream_error", f"not sent: {_cause(error)}", again=True)
     garbled = any(
@@ -401,7 +408,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _cause(error: BaseException | None) -> str:
-    """The innermost exception in words: the outer ones hold the request and print addresses."""
+    """Put the innermost exception in words: the outer ones hold the request."""
     if isinstance(error, gevent.Timeout):
         return "the deadline passed"
     innermost = list(_causes(error))[-1]

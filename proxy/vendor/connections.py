@@ -7,8 +7,13 @@ by llhttp, which is written in C.
 """
 
 import select
-from collections.abc import Iterable, Mapping
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
+from ssl import SSLContext
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,10 +25,20 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
+from urllib3.util.ssl_ import create_urllib3_context
 
 LONGEST_HEAD = 64 * 1024
 MOST_IDLE = 256  # connections
+LONGEST_IDLE_S = 30.0  # after that, a firewall may have dropped the connection silently
 AT_ONCE = 64 * 1024
+SOCKET_OPTIONS = [
+    *HTTPConnection.default_socket_options,
+    # The kernel probes a connection after 10 s without traffic and closes a dead one 6 s later.
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 0x10), 10),  # TCP_KEEPALIVE on macOS
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
 POLL = get_original("select", "poll")  # to gevent's, even "now" is a turn of its loop
 
 Socket = Any  # plain or TLS, the system's or gevent's
@@ -63,9 +78,12 @@ class Connections:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._host = parts.netloc
+        self._connection: Callable[..., HTTPConnection] = HTTPConnection
+        if parts.scheme == "https":
+            context = _tls_context(DEFAULT_CA_BUNDLE_PATH)
+            self._connection = partial(HTTPSConnection, ssl_context=context)
         self._address: dict[str, Any] = {"host": parts.hostname, "port": parts.port}
-        self._secure = parts.scheme == "https"
-        self._idle: list[Socket] = []
+        self._idle: deque[tuple[float, Socket]] = deque()  # the longest idle first
 
     def urlopen(
         self,
@@ -82,23 +100,25 @@ class Connections:
         `body` is asked for its bytes only when a connection stands. Raises what sockets and urllib3
         raise, and HTTPException for an answer that is not HTTP.
         """
-        sock = self._kept() or self._new(timeout)
+        sock = self._reuse() or self._new(timeout)
         try:
             sock.settimeout(timeout.read_timeout)
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             head = f"{method} {url} HTTP/1.1\r\nHost: {self._host}\r\n{lines}\r\n"
             sock.sendall(head.encode("latin-1") + b"".join(body or ()))
-            answer = Answer(sock, self._idle)
+            answer = Answer(sock, self._keep)
             answer.read_head()
         except BaseException:  # gevent's Timeout among them
             sock.close()
             raise
         return answer
 
-    def _kept(self) -> Socket | None:
-        """The connection used last that the server has not closed meanwhile."""
+    def _reuse(self) -> Socket | None:
+        """The connection used last that is neither idle for too long nor closed by the server."""
+        while self._idle and monotonic() - self._idle[0][0] > LONGEST_IDLE_S:
+            self._idle.popleft()[1].close()
         while self._idle:
-            sock = self._idle.pop()
+            sock = self._idle.pop()[1]
             poll = POLL()
             poll.register(sock, select.POLLIN)
             if not poll.poll(0):
@@ -106,19 +126,30 @@ class Connections:
             sock.close()
         return None
 
+    def _keep(self, sock: Socket) -> None:
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append((monotonic(), sock))
+        else:
+            sock.close()
+
     def _new(self, timeout: Timeout) -> Socket:
-        options = {**self._address, "timeout": timeout.connect_timeout}
-        connection = (
-            HTTPSConnection(**options, cert_reqs="CERT_REQUIRED", ca_certs=DEFAULT_CA_BUNDLE_PATH)
-            if self._secure
-            else HTTPConnection(**options)
-        )
+        options = {"timeout": timeout.connect_timeout, "socket_options": SOCKET_OPTIONS}
+        connection = self._connection(**self._address, **options)
         connection.connect()
         return connection.sock
 
     def close(self) -> None:
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop()[1].close()
+
+
+@cache
+def _tls_context(bundle: str) -> SSLContext:
+    """The TLS context that all connections share, as it takes 30 ms to load a CA bundle. It
+    verifies the server's certificate and its hostname."""
+    context = create_urllib3_context()
+    context.load_verify_locations(bundle)
+    return context
 
 
 class Answer:
@@ -128,18 +159,18 @@ class Answer:
     The names without an underscore are those of urllib3's response and of httptools' callbacks.
     """
 
-    def __init__(self, sock: Socket, idle: list[Socket]) -> None:
-        self.status = 0
+    def __init__(self, sock: Socket, keep: Callable[[Socket], None]) -> None:
+        self.status = 0  # until the head has been read
         self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
         self._sock = sock
-        self._idle = idle
+        self._keep = keep
         self._parser = HttpResponseParser(self)
         self._received = 0  # bytes
         self._body = bytearray()  # what has come of it and has not been read
-        self._has_head = self._complete = self._reusable = False
+        self._complete = self._reusable = False
 
     def read_head(self) -> None:
-        while not self._has_head:
+        while not self.status:
             if self._received > LONGEST_HEAD:
                 raise HTTPException(f"its head has more than {LONGEST_HEAD} bytes")
             self._receive()
@@ -167,7 +198,7 @@ class Answer:
     def _closed_by_server(self) -> None:
         if not self._received:
             raise RemoteDisconnected("closed without an answer")
-        if not self._has_head:
+        if not self.status:
             raise HTTPException("its head is cut short")
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             raise IncompleteRead(bytes(self._body))
@@ -177,7 +208,7 @@ class Answer:
         self._reusable = False  # a second one, which nobody asked for, leaves it so
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._has_head:  # else it is a trailer
+        if not self.status:  # else it is a trailer
             key, text = name.decode("latin-1"), value.decode("latin-1")
             before = self.headers.get(key)
             self.headers[key] = text if before is None else f"{before}, {text}"
@@ -186,21 +217,21 @@ class Answer:
         status = self._parser.get_status_code()
         if status < 200:  # an interim answer; the final one follows
             self.headers.clear()
-        elif not self._has_head:
-            self.status, self._has_head = status, True
+        elif not self.status:
+            self.status = status
 
     def on_body(self, body: bytes) -> None:
         if not self._complete:
             self._body += body
 
     def on_message_complete(self) -> None:
-        if self._has_head and not self._complete:
+        if self.status and not self._complete:
             self._complete = True
             self._reusable = bool(self._parser.should_keep_alive())
 
     def close(self) -> None:
-        if self._reusable and len(self._idle) < MOST_IDLE:
-            self._idle.append(self._sock)
+        if self._reusable:
+            self._keep(self._sock)
         elif self._sock:
             self._sock.close()
         self._sock, self._reusable = None, False

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -404,6 +405,7 @@ Script = Callable[[socket.socket], None]
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 BODY = json.dumps(SESSION).encode()
 WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+LAST = WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
 class Wire:
@@ -645,8 +647,79 @@ def test_what_follows_an_answer_is_not_taken_for_the_next(
 def test_a_connection_that_is_to_be_closed_is_not_used_again(
     world: World, wire: Callable[..., Wire]
 ) -> None:
-    server = wire(say(WHOLE.replace(b"\r\n", b"\r\nConnection: close\r\n", 1), close=False))
+    server = wire(say(LAST, close=False))
     client = world.client(f"http://{server.host}/v1")
+    for number in (1, 2):
+        client.create_session(REQUEST)
+        assert server.connections == number
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    world: World, wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(exchange, "monotonic", lambda: now)
+    server = wire(say(WHOLE, close=False))
+    client = world.client(f"http://{server.host}/v1")
+    for later, connections in [(0, 1), (29, 1), (29, 1), (31, 2), (29, 2)]:
+        now += later
+        client.create_session(REQUEST)
+        assert server.connections == connections
+    assert server.ended.acquire(timeout=5)
+
+
+def test_what_is_idle_for_long_is_closed_though_others_are_used(
+    world: World, wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(exchange, "monotonic", lambda: now)
+    both = threading.Barrier(2)
+
+    def script(connection: socket.socket) -> None:
+        if len(server.requests) <= both.parties:
+            both.wait(timeout=5)
+        connection.sendall(WHOLE)
+
+    server = wire(script)
+    client = world.client(f"http://{server.host}/v1")
+    with ThreadPoolExecutor(both.parties) as pool:
+        list(pool.map(client.create_session, [REQUEST] * both.parties))
+    for _ in range(2):
+        now += 20
+        client.create_session(REQUEST)
+    assert server.ended.acquire(timeout=5)
+    assert (len(server.requests), server.connections) == (4, 2)
+
+
+def test_the_kernel_probes_an_idle_connection(world: World, wire: Callable[..., Wire]) -> None:
+    client = world.client(f"http://{wire(say(WHOLE, close=False)).host}/v1")
+    client.create_session(REQUEST)
+    ((_, idle),) = client._adapter._connections._idle
+    assert idle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    after, each, times = (
+        idle.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    assert after + each * times < exchange.LONGEST_IDLE_S
+
+
+def with_tls(server: Wire, folder: Path) -> str:
+    """Give the server a certificate, `cert.pem` in the folder; return the URL that it is for."""
+    make_certificate(folder)
+    server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.tls.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return f"https://localhost:{server.host.partition(':')[2]}/v1"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_the_trusted_certificates_are_read_once(
+    world: World, wire: Callable[..., Wire], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = wire(say(LAST, close=False))
+    url = with_tls(server, tmp_path)
+    monkeypatch.setattr(exchange, "DEFAULT_CA_BUNDLE_PATH", str(tmp_path / "cert.pem"))
+    client = world.client(url)
+    (tmp_path / "cert.pem").unlink()
     for number in (1, 2):
         client.create_session(REQUEST)
         assert server.connections == number
@@ -660,11 +733,8 @@ def test_a_certificate_must_be_trusted_and_of_this_host(
     no_waits: None,
     tmp_path: Path,
 ) -> None:
-    make_certificate(tmp_path)
     server = wire(say(WHOLE, close=False))
-    server.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.tls.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    at_localhost = f"https://localhost:{server.host.partition(':')[2]}/v1"
+    at_localhost = with_tls(server, tmp_path)
     stranger = failure(world.client(at_localhost)).call
     assert (stranger.error, server.requests) == ("upstream_error", [])
     assert "self-signed certificate" in stranger.detail

@@ -7,7 +7,6 @@ A session costs money, so what counts most is to know whether a request may have
 import math
 import re
 import socket
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, nullcontext
@@ -36,7 +35,7 @@ from urllib3.exceptions import HTTPError
 from proxy.refusals import Refusal
 from proxy.strict_json import Unreadable, read_json
 from proxy.vendor.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
-from proxy.vendor.connections import Adapter
+from proxy.vendor.connections import Adapter, tls_context
 from proxy.vendor.contract import Session, is_launch_url, vendor_reason
 from storage.events import UpstreamCall, now_ms
 
@@ -318,7 +317,7 @@ class UpstreamClient:
         with socket.create_connection((host, port), timeout=self._deadline) as plain:
             yield Step("tcp", True, f"port {port}")
             if url.scheme == "https":
-                trust = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)  # as requests
+                trust = tls_context(DEFAULT_CA_BUNDLE_PATH)
                 with trust.wrap_socket(plain, server_hostname=host) as secure:
                     yield Step("tls", True, str(secure.version()))
             else:

@@ -45,8 +45,10 @@ Socket = Any  # plain or TLS, the system's or gevent's
 
 
 class Adapter(HTTPAdapter):
-    """An adapter for one server, without a Session over it: no .netrc, no proxies from the
-    environment, no cookies, no redirects."""
+    """An adapter for one server, without a Session over it.
+
+    So there is no .netrc, no proxy from the environment, no cookie and no redirect.
+    """
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -62,7 +64,7 @@ class Adapter(HTTPAdapter):
         """Nothing to prepare: `Connections` always verifies."""
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        """Without looking for cookies and a text encoding, which nobody here reads."""
+        """Build it without looking for cookies and a text encoding, which nobody here reads."""
         response = Response()
         response.request, response.raw = req, resp
         response.status_code, response.headers = resp.status, resp.headers
@@ -80,7 +82,7 @@ class Connections:
         self._host = parts.netloc
         self._connection: Callable[..., HTTPConnection] = HTTPConnection
         if parts.scheme == "https":
-            context = _tls_context(DEFAULT_CA_BUNDLE_PATH)
+            context = tls_context(DEFAULT_CA_BUNDLE_PATH)
             self._connection = partial(HTTPSConnection, ssl_context=context)
         self._address: dict[str, Any] = {"host": parts.hostname, "port": parts.port}
         self._idle: deque[tuple[float, Socket]] = deque()  # the longest idle first
@@ -114,7 +116,7 @@ class Connections:
         return answer
 
     def _reuse(self) -> Socket | None:
-        """The connection used last that is neither idle for too long nor closed by the server."""
+        """Take the connection used last that is neither stale nor closed by the server."""
         while self._idle and monotonic() - self._idle[0][0] > LONGEST_IDLE_S:
             self._idle.popleft()[1].close()
         while self._idle:
@@ -144,17 +146,20 @@ class Connections:
 
 
 @cache
-def _tls_context(bundle: str) -> SSLContext:
-    """The TLS context that all connections share, as it takes 30 ms to load a CA bundle. It
-    verifies the server's certificate and its hostname."""
+def tls_context(bundle: str) -> SSLContext:
+    """Make the TLS context that all connections share: to load a CA bundle takes 30 ms.
+
+    It verifies the server's certificate and its hostname.
+    """
     context = create_urllib3_context()
     context.load_verify_locations(bundle)
     return context
 
 
 class Answer:
-    """An answer as it comes in: its head at once, its body as it is asked for. Once it is closed,
-    a connection on which nothing is left to come is kept.
+    """An answer as it comes in: its head at once, its body as it is asked for.
+
+    Once it is closed, a connection on which nothing is left to come is kept.
 
     The names without an underscore are those of urllib3's response and of httptools' callbacks.
     """

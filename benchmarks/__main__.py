@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from benchmarks import callbacks, handoffs, numbers, report, sessions, start
+from benchmarks import callbacks, commit, handoffs, numbers, report, sessions, start
 from benchmarks.contenders import Bench, prepare
 from benchmarks.processes import free_port, lacking
 
@@ -31,12 +31,29 @@ def stop(number: int, _: object) -> NoReturn:
     sys.exit(128 + number)
 
 
+def known(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """The hash of the commit that `name` means."""
+    if name is None:
+        return None
+    if found := commit.find(name):
+        return found
+    raise click.BadParameter(f"git knows no commit {name!r}")
+
+
 @click.command(help=__doc__)
 @click.argument("names", metavar="[TABLE]…", nargs=-1, type=click.Choice(list(TABLES)))
 @click.option("--quick", is_flag=True, help="One short round of each: shows that all runs.")
 @click.option("--rounds", type=int, default=5, show_default=True)
 @click.option("--seconds", type=int, default=5, show_default=True, help="Of each measurement.")
-def main(names: tuple[str, ...], quick: bool, rounds: int, seconds: int) -> None:
+@click.option(
+    "--against",
+    metavar="COMMIT",
+    callback=known,
+    help="Let this commit's version take part, and say whether today's is slower.",
+)
+def main(
+    names: tuple[str, ...], quick: bool, rounds: int, seconds: int, against: str | None
+) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -46,12 +63,13 @@ def main(names: tuple[str, ...], quick: bool, rounds: int, seconds: int) -> None
     # /var/tmp is kept on a disk, where /tmp may be memory and make an fsync free
     with tempfile.TemporaryDirectory(prefix="tryon-bench-", dir="/var/tmp") as scratch:
         report.machine(Path(scratch), prepare())
+        version = commit.version(against, Path(scratch)) if against else None
         report.say(f"Rounds: {rounds}, alternating, {seconds} s each; medians (min to max).")
         for name in names or TABLES:
             if name in LOADED and (missing := lacking("wrk")):
                 report.say(f"Left out: the table {name}: {missing}")
                 continue
-            TABLES[name](Bench(free_port(), Path(scratch)), rounds, seconds)
+            TABLES[name](Bench(free_port(), Path(scratch), version), rounds, seconds)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import load, report
-from benchmarks.contenders import EMPTY, NAIVE, OURS, Bench, for_callbacks, vendor
+from benchmarks.contenders import OURS, Bench, for_callbacks, turns, vendor
 from benchmarks.load import Load
 from benchmarks.processes import Contender, Server, get, lacking, post, running
 from benchmarks.sessions import present, recorded
@@ -34,7 +34,7 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:
             answered = _alternate(bench, servers, rounds, seconds, results)
             recorded(servers, "receipts", answered)
         synced = {contender.name: proof(bench, contender) for contender in contenders}
-    _print(results, synced)
+    _print(bench, results, synced)
 
 
 def _alternate(
@@ -43,18 +43,19 @@ def _alternate(
     rounds: int,
     seconds: float,
     results: dict[str, list[Load]],
-) -> int:
-    """Fill `results`; returns how many of ours were answered in all."""
-    ours, answered = GUESS * seconds, 0
+) -> dict[str, int]:
+    """Fill `results`; returns how many each answered in all."""
+    ours = {server.contender.name for server in servers if server.contender.ours}
+    wanted = {name: (GUESS if name in ours else PLENTY) * seconds for name in results}
+    answered = dict.fromkeys(results, 0)
     for round_number in range(-1, rounds):  # the first warms up
-        for server in servers:
+        for server in turns(servers, round_number):
             name = server.contender.name
-            count = ours if name == OURS else PLENTY * seconds
-            lines = work(bench, server, math.ceil(count))
+            lines = work(bench, server, math.ceil(wanted[name]))
             found = load.completions(server.url, lines, CLIENTS, seconds)
-            if name == OURS:
-                answered += found.good - found.repeats
-                ours = max(ours if round_number >= 0 else 0, 2 * found.good)
+            answered[name] += found.good - found.repeats
+            if name in ours:
+                wanted[name] = max(wanted[name] if round_number >= 0 else 0, 2 * found.good)
             if round_number >= 0:
                 results[name].append(found)
                 if found.repeats:
@@ -64,7 +65,7 @@ def _alternate(
 
 def work(bench: Bench, server: Server, count: int, clients: int = CLIENTS) -> Path:
     """A file of `count` callbacks to come: for us those of real sessions, clicked for now."""
-    if server.contender.name == OURS:
+    if server.contender.ours:
         lines = clicked(bench, server, count, clients)
     else:
         run = uuid.uuid4().hex
@@ -81,10 +82,14 @@ def clicked(bench: Bench, server: Server, count: int, clients: int) -> list[str]
         if len(found) >= count:
             break
         load.clicks(f"{server.url}/sessions", server.url, clients, 2)
-        found += [
+        more = [
             f"{urllib.parse.urlsplit(callback).path} {session_id}"
             for _, session_id, callback in collected(bench)
+            if callback.startswith(f"{server.url}/")  # not another version's
         ]
+        if not more:
+            raise RuntimeError(f"{server.contender.name} made no session to be called back for")
+        found += more
     return found[:count]
 
 
@@ -112,14 +117,13 @@ def proof(bench: Bench, contender: Contender) -> str:
     return "yes" if any(map(SYNCED.search, lines[came:answered])) else "no"
 
 
-def _print(results: dict[str, list[Load]], synced: dict[str, str]) -> None:
+def _print(bench: Bench, results: dict[str, list[Load]], synced: dict[str, str]) -> None:
     rates = {name: [run.rate for run in runs] for name, runs in results.items()}
     rows = [
         [
             name,
             report.middle(rates[name]),
-            report.ratio(rates[name], rates.get(NAIVE, [])),
-            report.ratio(rates[name], rates.get(EMPTY, [])),
+            *(report.ratio(rates[name], rates.get(other, [])) for other in bench.units.values()),
             report.middle(run.p50 for run in runs),
             report.middle(run.p99 for run in runs),
             report.middle(run.p99 / run.p50 for run in runs),
@@ -128,6 +132,8 @@ def _print(results: dict[str, list[Load]], synced: dict[str, str]) -> None:
         ]
         for name, runs in results.items()
     ]
-    header = ["", "callbacks/s", "naive = 1", "empty = 1", "p50 ms", "p99 ms", "p99 / p50", "wrong"]
+    header = ["", "callbacks/s", *bench.units, "p50 ms", "p99 ms", "p99 / p50", "wrong"]
     title = f"Completion callbacks, {CLIENTS} clients, answered when durable"
     report.table(title, [*header, "fsync before the answer (strace)"], rows)
+    if bench.against:
+        report.verdict("callbacks/s", bench.against.name, rates[bench.against.name], rates[OURS])

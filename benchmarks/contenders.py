@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.processes import Contender, free_port, lacking
 
@@ -13,10 +15,25 @@ ROOT = HERE.parent
 PEERS = HERE / "peers"
 VENV = HERE / ".venv"
 TOKEN = "bench-token"
-CONFIG = str(ROOT / "gunicorn.conf.py")
-GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 PEER_PYTHON = VENV / "bin" / "python"
 OURS, NAIVE, EMPTY = "this app", "Flask, naive", "empty handler"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Version:
+    """This app as one tree has it, and the Python that has its packages."""
+
+    name: str
+    tree: Path
+    python: Path
+
+    @property
+    def config(self) -> str:
+        return str(self.tree / "gunicorn.conf.py")
+
+
+TODAY = Version(OURS, ROOT, Path(sys.executable))
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,17 @@ class Bench:
 
     vendor_port: int
     scratch: Path  # on a disk, so that an fsync costs what it costs
+    against: Version | None = None  # a commit's, beside today's
+
+    @property
+    def versions(self) -> tuple[Version, ...]:
+        return (TODAY, self.against) if self.against else (TODAY,)
+
+    @property
+    def units(self) -> dict[str, str]:
+        """The columns of ratios, and the contender whose figure is one in each."""
+        peers = {"naive = 1": NAIVE, "empty = 1": EMPTY}
+        return {**peers, "today = 1": OURS} if self.against else peers
 
     @property
     def api(self) -> str:
@@ -34,26 +62,34 @@ class Bench:
 def prepare() -> list[str]:
     """Build what the peers need: a virtual environment and node_modules. Returns what failed."""
     failed = []
-    if not PEER_PYTHON.exists():
-        pip = (PEER_PYTHON, "-m", "pip", "install", "-q", "--require-hashes", "-r")
-        made = _try(sys.executable, "-m", "venv", VENV) and _try(*pip, HERE / "requirements.lock")
-        if not made:
-            failed.append("the FastAPI peer's environment could not be built")
-            shutil.rmtree(VENV, ignore_errors=True)
+    if not PEER_PYTHON.exists() and not installed(VENV, HERE / "requirements.lock"):
+        failed.append("the FastAPI peer's environment could not be built")
+        shutil.rmtree(VENV, ignore_errors=True)
     modules = PEERS / "express" / "node_modules"
     if shutil.which("npm") and not modules.exists():
         npm = ("npm", "ci", "--no-audit", "--no-fund", "--prefix", PEERS / "express")
-        if not _try(*npm):
+        if not _succeeds(*npm):
             failed.append("the Express peers' modules could not be installed")
             shutil.rmtree(modules, ignore_errors=True)
     return failed
 
 
-def _try(*command: str | Path) -> bool:
+def installed(venv: Path, lock: Path) -> bool:
+    """Build a virtual environment of what `lock` names, and of nothing else."""
+    pip = (venv / "bin" / "python", "-m", "pip", "install", "-q", "--require-hashes", "-r", lock)
+    return _succeeds(sys.executable, "-m", "venv", venv) and _succeeds(*pip)
+
+
+def _succeeds(*command: str | Path) -> bool:
     done = subprocess.run(command, timeout=600, capture_output=True, text=True)
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
     return done.returncode == 0
+
+
+def turns(those: Sequence[T], number: int) -> Sequence[T]:
+    """The order of round `number`: there and back, so that nobody follows always the same one."""
+    return those[::-1] if number % 2 else those
 
 
 def vendor(port: int) -> Contender:
@@ -63,7 +99,7 @@ def vendor(port: int) -> Contender:
 
 
 def ours(
-    bench: Bench, *, name: str = OURS, workers: int = 2, like: Contender | None = None
+    bench: Bench, version: Version = TODAY, *, workers: int = 2, like: Contender | None = None
 ) -> Contender:
     """This app, its own database; `like`: another instance on the same database and public URL."""
     port = free_port()
@@ -79,22 +115,24 @@ def ours(
         **(like.environ if like else {}),
         "TRYON_WORKERS": str(workers),
         "PORT": str(port),
-        "PYTHONPATH": str(ROOT),
+        # before site-packages, where today's tree is installed for every version
+        "PYTHONPATH": str(version.tree),
     }
-    command = _gunicorn(port, "-c", CONFIG, "app:create_app()")
+    command = _gunicorn(port, "-c", version.config, "app:create_app()", python=version.python)
     # from elsewhere than the project's folder, whose .env is somebody's own
-    return Contender(name, command, port, environ, bench.scratch)
+    return Contender(version.name, command, port, environ, bench.scratch, ours=True)
 
 
 def empty(bench: Bench) -> Contender:
     """Our own limit: the same server, settings and framework with nothing to do."""
-    served = ours(bench, name=EMPTY)
-    command = _gunicorn(served.port, "-c", CONFIG, "benchmarks.peers.empty:app")
-    return replace(served, command=command)
+    served = ours(bench)
+    command = _gunicorn(served.port, "-c", TODAY.config, "benchmarks.peers.empty:app")
+    return replace(served, name=EMPTY, command=command, ours=False)
 
 
-def _gunicorn(port: int, *arguments: str) -> tuple[str, ...]:
-    return (GUNICORN, "--bind", f"127.0.0.1:{port}", "--log-level", "warning", *arguments)
+def _gunicorn(port: int, *arguments: str, python: Path = TODAY.python) -> tuple[str, ...]:
+    program = str(python.with_name("gunicorn"))
+    return (program, "--bind", f"127.0.0.1:{port}", "--log-level", "warning", *arguments)
 
 
 def _gthread(port: int, module: str) -> tuple[str, ...]:
@@ -188,7 +226,7 @@ def _webhook(bench: Bench) -> Contender:
 
 def for_sessions(bench: Bench) -> list[Contender]:
     return [
-        ours(bench),
+        *(ours(bench, version) for version in bench.versions),
         _flask(bench, "naive_sessions", "/sessions"),
         _express(bench, "Express + fetch", "sessions.js", "express", "/sessions"),
         _fastapi(bench),
@@ -201,7 +239,7 @@ def for_callbacks(bench: Bench) -> list[Contender]:
     path = "/callbacks/tryon"
     name, module = "Express + better-sqlite3", "better-sqlite3/build"
     return [
-        ours(bench),
+        *(ours(bench, version) for version in bench.versions),
         _flask(bench, "naive_callbacks", path),
         _express(bench, name, "callbacks.js", module, path),
         _webhook(bench),

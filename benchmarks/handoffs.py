@@ -6,6 +6,7 @@ the first and the second in turn, among others that nobody watches.
 
 import asyncio
 import json
+import operator
 import re
 import statistics
 import time
@@ -17,9 +18,8 @@ from typing import Any
 
 from benchmarks import report
 from benchmarks.callbacks import collected
-from benchmarks.contenders import Bench, ours, vendor
+from benchmarks.contenders import TODAY, Bench, Version, ours, turns, vendor
 from benchmarks.processes import Server, running
-from benchmarks.sessions import present
 
 COUNTS = (100, 1_000, 10_000)
 WATCHED = 400  # completions that a page waits for, at most
@@ -97,22 +97,32 @@ class Found:
     missed: int = 0
 
 
+Results = dict[tuple[Version, int], list[Found]]
+
+
 def run(bench: Bench, rounds: int, seconds: float) -> None:
     counts = COUNTS if seconds >= 5 else COUNTS[:2]  # the quick form
-    results: dict[int, list[Found]] = {count: [] for count in counts}
-    first = ours(bench, workers=1)
-    if not present([first]):
-        return
-    log = bench.scratch / "handoffs.log"
-    for _ in range(rounds):
+    results: Results = {(version, count): [] for count in counts for version in bench.versions}
+    for number in range(rounds):
         for count in counts:
-            first = ours(bench, workers=1)
-            second = ours(bench, workers=1, like=first)
-            with ExitStack() as stack:
-                stack.enter_context(running(vendor(bench.vendor_port), log))
-                servers = [stack.enter_context(running(one, log)) for one in (first, second)]
-                results[count].append(asyncio.run(measure(bench, servers, count)))
-    _print(results)
+            for version in turns(bench.versions, number):
+                results[version, count].append(_once(bench, version, count))
+    _print(bench, results)
+    if bench.against:
+        for count in counts:
+            then, today = (_p50s(results[one, count]) for one in (bench.against, TODAY))
+            what = f"p50 ms with {count:,} pages"
+            report.verdict(what, bench.against.name, then, today, better=operator.lt)
+
+
+def _once(bench: Bench, version: Version, count: int) -> Found:
+    first = ours(bench, version, workers=1)
+    second = ours(bench, version, workers=1, like=first)
+    log = bench.scratch / "handoffs.log"
+    with ExitStack() as stack:
+        stack.enter_context(running(vendor(bench.vendor_port), log))
+        servers = [stack.enter_context(running(one, log)) for one in (first, second)]
+        return asyncio.run(measure(bench, servers, count))
 
 
 async def measure(bench: Bench, servers: list[Server], count: int) -> Found:
@@ -186,19 +196,30 @@ def _p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[18] if len(values) > 1 else float("nan")
 
 
-def _print(results: dict[int, list[Found]]) -> None:
-    def row(count: int, founds: list[Found]) -> Iterable[object]:
+def _print(bench: Bench, results: Results) -> None:
+    def row(version: Version, count: int) -> Iterable[object]:
+        founds = results[version, count]
+        yield version.name
         yield f"{count:,}"
         yield report.middle(found.kib for found in founds)
         for which in ("same", "across"):
             for figure in (statistics.median, _p95):
                 yield report.middle(figure(getattr(found, which)) for found in founds)
+        if bench.against:
+            yield report.ratio(*(_p50s(results[one, count]) for one in (version, TODAY)))
         yield sum(found.missed for found in founds)
 
     rate = (1 + UNWATCHED) / GAP
-    header = ["open pages", "KiB each", "same worker p50 ms", "p95 ms", "another worker p50 ms"]
+    header = ["", "open pages", "KiB each", "same worker p50 ms", "p95 ms"]
+    header += ["another worker p50 ms", "p95 ms"]
+    header += ["p50 of both, today = 1"] if bench.against else []
     report.table(
         f"Open handoffs on one worker, {rate:.0f} callbacks a second meanwhile",
-        [*header, "p95 ms", "missed"],
-        [list(row(count, founds)) for count, founds in results.items()],
+        [*header, "missed"],
+        [list(row(version, count)) for version, count in results],
     )
+
+
+def _p50s(founds: list[Found]) -> list[float]:
+    """Of each round, over both ways."""
+    return [statistics.median(found.same + found.across) for found in founds]

@@ -36,6 +36,7 @@ class Contender:
     ready: str = "/healthz"
     path: str = "/sessions"
     missing: str = ""
+    ours: bool = False  # this app, of whichever commit: it keeps a database
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Tables in Markdown: medians with their range, ratios, and where it was measured."""
 
+import operator
 import os
 import platform
 import re
@@ -8,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -37,6 +38,28 @@ def middle(values: Iterable[float]) -> str:
 def ratio(values: Sequence[float], against: Sequence[float]) -> str:
     """`middle` of the ratios, each within its own round, so that a slow minute hits both."""
     return middle(a / b for a, b in zip(values, against, strict=False) if b)
+
+
+def verdict(
+    figure: str,
+    name: str,
+    then: Sequence[float],
+    today: Sequence[float],
+    *,
+    better: Callable[[float, float], bool] = operator.gt,
+) -> None:
+    """Say whether today's version is slower than `name` beyond the spread: in every round."""
+    rounds = list(zip(then, today, strict=True))
+    chance = f"beyond the spread (by chance once in {2 ** len(rounds)} runs)"
+    if len(rounds) < 2:
+        word = "not to be judged by a single round"
+    elif all(better(before, now) for before, now in rounds):
+        word = f"SLOWER {chance}"
+    elif all(better(now, before) for before, now in rounds):
+        word = f"faster {chance}"
+    else:
+        word = "not slower beyond the spread"
+    say(f"Today's version is {word}: {figure}, {name} / today: {ratio(then, today)}.")
 
 
 def table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
 from benchmarks import load, report
-from benchmarks.contenders import EMPTY, NAIVE, OURS, Bench, for_sessions
+from benchmarks.contenders import EMPTY, OURS, Bench, for_sessions, turns
 from benchmarks.contenders import vendor as vendor_stub
 from benchmarks.load import Load
 from benchmarks.processes import Contender, Server, get, post, running
@@ -48,27 +48,36 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:
         ]
         # caches, pools and JIT compilers are warm before anything counts
         warm = {server.contender.name: _click(server, WARM, 1) for server in servers[1:]}
-        answered = warm[OURS].good if OURS in warm else 0
+        answered = {name: found.good for name, found in warm.items()}
         for scene in (*SCENES, LOW):
             results = measure(servers, scene, rounds, seconds)
-            answered += sum(found.good for found in results.get(OURS, []))
-            _print(scene, results)
+            for name in answered:
+                answered[name] += sum(found.good for found in results[name])
+            _print(bench, scene, results)
         _memory(servers)
         recorded(servers, "attempts WHERE created_ms IS NOT NULL", answered)
 
 
-def recorded(servers: list[Server], rows: str, answered: int) -> None:
+def recorded(servers: list[Server], rows: str, answered: dict[str, int]) -> None:
     """Say whether each good answer of ours is in its database (or more: wrk hangs up on some)."""
-    for server in filter(_is_ours, servers):
-        path = server.contender.environ["TRYON_DATABASE"].removeprefix("sqlite:///")
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            (stored,) = db.execute(f"SELECT count(*) FROM {rows}").fetchone()
-        verdict = "nothing lost" if stored >= answered else "LOST"
-        report.say(f"{OURS}: {answered:,} good answers, {stored:,} stored: {verdict}")
+    for server in servers:
+        if server.contender.ours:
+            name = server.contender.name
+            good = f"{name}: {answered[name]:,} good answers"
+            try:
+                stored = _stored(server, rows)
+            except sqlite3.OperationalError as error:  # another commit may have other tables
+                report.say(f"{good}, not looked for in its database: {error}")
+            else:
+                verdict = "nothing lost" if stored >= answered[name] else "LOST"
+                report.say(f"{good}, {stored:,} stored: {verdict}")
 
 
-def _is_ours(server: Server) -> bool:
-    return server.contender.name == OURS
+def _stored(server: Server, rows: str) -> int:
+    path = server.contender.environ["TRYON_DATABASE"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        count: int = db.execute(f"SELECT count(*) FROM {rows}").fetchone()[0]
+        return count
 
 
 def measure(
@@ -78,8 +87,8 @@ def measure(
     stub = servers[0]
     post(stub.contender.port, f"/delay/{scene.delay}")
     results: dict[str, list[Load]] = {server.contender.name: [] for server in servers}
-    for _ in range(rounds):
-        for server in servers:
+    for number in range(rounds):
+        for server in turns(servers, number):
             before = _made(stub)
             found = _click(server, scene, seconds)
             name = server.contender.name
@@ -99,21 +108,24 @@ def _click(server: Server, scene: Scene, seconds: float) -> Load:
     return load.clicks(url, server.url, scene.clients, seconds)
 
 
-def _print(scene: Scene, results: dict[str, list[Load]]) -> None:
+def _print(bench: Bench, scene: Scene, results: dict[str, list[Load]]) -> None:
     rates = {name: [run.rate for run in runs] for name, runs in results.items()}
+    units = {**bench.units, "stub = 1": STUB}
     rows = []
     for name, runs in results.items():
         row = [name, report.middle(rates[name])]
-        row += [report.ratio(rates[name], rates.get(other, [])) for other in (NAIVE, EMPTY, STUB)]
+        row += [report.ratio(rates[name], rates.get(other, [])) for other in units.values()]
         row += [report.middle(run.p50 for run in runs), report.middle(run.p99 for run in runs)]
         if scene is LOW:
             pairs = list(zip(runs, results[STUB], strict=True))
             row.append(report.middle(max(0, mine.p50 - stub.p50) for mine, stub in pairs))
             row.append(report.middle(max(0, mine.p99 - stub.p99) for mine, stub in pairs))
         rows.append([*row, str(sum(run.wrong for run in runs))])
-    header = ["", "sessions/s", "naive = 1", "empty = 1", "stub = 1", "p50 ms", "p99 ms"]
+    header = ["", "sessions/s", *units, "p50 ms", "p99 ms"]
     header += ["added p50", "added p99"] if scene is LOW else []
     report.table(scene.title, [*header, "wrong"], rows)
+    if bench.against:
+        report.verdict("sessions/s", bench.against.name, rates[bench.against.name], rates[OURS])
 
 
 def _memory(servers: list[Server]) -> None:

@@ -19,7 +19,7 @@ from proxy.catalog import products
 from proxy.settings import Settings, SettingsError, load
 
 LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
-MOST_REQUESTS = 10_000  # on one connection, which a client may then open anew
+MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open another
 
 
 class CannotStart(Exception):

@@ -1,18 +1,18 @@
 """The vendor's pricing plans: read from a setting, and what a volume of sessions costs on each."""
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal, DecimalException
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 
 def _number(value: object) -> object:
-    # Floats are refused as text and booleans are: money is to be exact, and 0.08 is not as a float.
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    # Text and floats are refused too: money is to be exact, and 0.08 is not as a float.
+    if not isinstance(value, int | Decimal):
         raise ValueError("not a number")
     return value
 
@@ -31,30 +31,36 @@ class Plan(BaseModel):
     price_per_extra_session: Money
 
 
-MEANING = {  # pydantic's name of a fault, and ours; any other is a value of the wrong kind
+MEANING = {  # pydantic's name of a fault, and ours; any other is a value that is no number
+    "model_type": "must be an object",
     "missing": "is missing",
     "extra_forbidden": "is not a field of a plan",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must not be empty",
+    "int_type": "must be a whole number",
     "greater_than_equal": "must be 0 or more",
     "less_than_equal": "is too large",
     "decimal_max_places": "has more than 6 decimals",
-    "string_pattern_mismatch": "must not be empty",
 }
-KIND = {"name": "must be text", "included_sessions": "must be a whole number"}
+TWICE = object()  # the value of a field that is given twice; no type takes it
 
 
 def parse(text: str) -> tuple[Plan, ...]:
-    """Plans of a JSON list, in its order. ValueError names entry, line and field of each fault."""
-    plans: list[Plan] = []
+    """Plans of a JSON list, in its order. ValueError names entry and field of each fault."""
+    plans: dict[str, Plan] = {}
     faults: list[str] = []
-    for number, (start, end, value) in enumerate(_entries(text), 1):
-        for field, message in _read(value, plans):
-            key = re.compile(rf'"{re.escape(field)}"\s*:').search(text, start, end)
-            line = text.count("\n", 0, key.start() if field and key else start) + 1
-            where = f"entry {number} (line {line})" + (f", field {field[:80]}" if field else "")
-            faults.append(f"plans: {where}: {message}")
+    for number, entry in enumerate(_entries(text), 1):
+        try:
+            plan = Plan.model_validate(entry)
+        except ValidationError as error:
+            faults += [_sentence(number, fault) for fault in error.errors(include_url=False)]
+            continue
+        if plan.name in plans:
+            faults.append(f"(entry {number}, field name) is the name of an earlier entry")
+        plans[plan.name] = plan
     if faults:
-        raise ValueError("; ".join(faults))
-    return tuple(plans)
+        raise ValueError(f"{'; '.join(faults)}.")
+    return tuple(plans.values())
 
 
 def cost(plan: Plan, sessions: int) -> Decimal:
@@ -87,41 +93,26 @@ def run_out_day(plan: Plan, daily: Iterable[tuple[date, float]]) -> date | None:
     return None
 
 
-def _entries(text: str) -> Iterator[tuple[int, int, object]]:
-    """The list's elements, with where each starts and ends: a fault is to name its line."""
-    # Objects come as tuples of pairs: a field given twice would vanish in a dict.
-    decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_float=Decimal)
+def _entries(text: str) -> list[object]:
     try:
-        plans = decoder.decode(text)
+        entries = json.loads(text, object_pairs_hook=_fields, parse_float=Decimal)
     except json.JSONDecodeError as error:
-        raise ValueError(f"plans: line {error.lineno}: not JSON: {error.msg}") from None
+        raise ValueError(f"is not JSON in line {error.lineno}: {error.msg}.") from None
     except (ValueError, DecimalException, RecursionError):
         # Thousands of digits or brackets, or an exponent beyond what Decimal holds.
-        raise ValueError("plans: not JSON that can be read") from None
-    if not isinstance(plans, list):
-        raise ValueError("plans: must be a JSON list of plans")
-    end = text.index("[") + 1
-    for _ in plans:
-        start = next(re.compile(r"[^\s,]").finditer(text, end)).start()
-        value, end = decoder.raw_decode(text, start)
-        yield start, end, value
+        raise ValueError("is not JSON that can be read.") from None
+    if not isinstance(entries, list):
+        raise ValueError("must be a JSON list of plans.")
+    return entries
 
 
-def _read(value: object, plans: list[Plan]) -> Iterator[tuple[str, str]]:
-    """Adds the entry to `plans`, or yields what is wrong with it as field and message."""
-    if not isinstance(value, tuple):
-        yield "", "must be an object"
-        return
-    names = [key for key, _ in value]
-    for key in dict.fromkeys(key for key in names if names.count(key) > 1):
-        yield key, "is given twice"
-    try:
-        plan = Plan.model_validate(dict(value))
-    except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            field = str(fault["loc"][0])
-            yield field, MEANING.get(fault["type"], KIND.get(field, "must be a number"))
-        return
-    if plan.name in {known.name for known in plans}:
-        yield "name", "is the name of an earlier entry"
-    plans.append(plan)
+def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object's fields by name; a dict would silently keep the last of two alike."""
+    names = [name for name, _ in pairs]
+    return {name: value if names.count(name) == 1 else TWICE for name, value in pairs}
+
+
+def _sentence(number: int, fault: ErrorDetails) -> str:
+    place = ", field ".join([f"entry {number}", *(str(field)[:80] for field in fault["loc"])])
+    meaning = MEANING.get(fault["type"], "must be a number")
+    return f"({place}) {'is given twice' if fault['input'] is TWICE else meaning}"

@@ -1,50 +1,51 @@
-"""The settings: one definition each, from which reading, checks, doctor's table and docs come.
+"""The settings: one definition each, for reading, checking, doctor's table and the docs.
 
 A setting is an environment variable, or its name with `_FILE`: a path whose content is the value.
 """
 
-# ruff: noqa: RUF009 -- `setting` makes a dataclass field, as `field` does
 import difflib
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import SecretStr
+from pydantic import ConfigDict, SecretStr
+from pydantic.dataclasses import dataclass
 
-from proxy import plans, values
-from proxy.plans import Plan
-from proxy.values import Rate
+from proxy import plans as pricing
+from proxy import settings_values as values
 
 PREFIX = "TRYON_"
 LARGEST_FILE = 1_048_576  # bytes; a path that was meant for something else stops here
+PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+# The cores that this process may use, which under taskset or a container's cpuset are fewer.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class SettingsError(Exception):
-    """All that is wrong with the settings: sentences that name the variable, never its value."""
+    """Problems with the settings: sentences that name the variable, never its value."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
 
-@dataclass(frozen=True, kw_only=True)
-class Definition:
-    """What there is to know of a setting. A default is written as a person would write it."""
+class Definition(NamedTuple):
+    """A setting, as read and as documented. The default is text, as a person would write it."""
 
     name: str
-    parse: Callable[[str], Any]
     help: str
+    secret: bool
+    parse: Callable[[str], Any]
     default: str | None = None
-    default_note: str = ""  # where the default isn't a constant, or its absence means something
+    note: str = ""  # where the default isn't a constant, or its absence means something
     missing: str = ""  # what to do when it isn't set; empty where it needn't be
     absent: object = None  # the value where neither it nor a default is set
-    secret: bool = False
 
     @property
     def attribute(self) -> str:
@@ -52,7 +53,7 @@ class Definition:
 
 
 class Row(NamedTuple):
-    """A line of doctor's table. `shown` never holds a secret, nor a value that is wrong."""
+    """A row of doctor's table. `shown` never holds a secret, nor a value that is wrong."""
 
     name: str
     shown: str
@@ -60,191 +61,123 @@ class Row(NamedTuple):
     help: str
 
 
-def setting(parse: Callable[[str], Any], about: str, **more: Any) -> Any:
-    """A field of Settings with its definition; the name comes from the field."""
-    return field(metadata={"parse": parse, "help": about, **more})
+def setting(parse: Callable[[str], Any], default: str | None = None, **more: Any) -> Any:
+    """Define a field of Settings. Its name, type and docstring complete the Definition."""
+    return field(metadata={"definition": partial(Definition, parse=parse, default=default, **more)})
 
 
-def _plans(text: str) -> tuple[Plan, ...]:
-    try:
-        return plans.parse(text)
-    except ValueError as error:
-        raise ValueError(f"cannot be used. {error}") from None
-
-
-def _cores() -> int:
-    # The cores that this process may use, which under taskset or a container's cpuset are fewer.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(use_attribute_docstrings=True))
 class Settings:
-    """Every setting, read and checked. Made by `load`."""
+    """All settings, read and checked by `load`. The docstring of each is its help text."""
 
-    api_token: SecretStr = setting(
-        values.token,
-        "The vendor's bearer token. No browser ever sees it.",
-        missing="Put the vendor's bearer token there",
-        secret=True,
-    )
-    api_url: str = setting(
-        values.url,
-        "Where the vendor's API is.",
-        default="https://api.tryon-api.com/v1",
-    )
-    allow_http: bool = setting(
-        values.flag,
-        "`1` lets URLs be plain http elsewhere than on this machine, for trying a phone on the "
-        "local network. Not for production: tokens and links then travel readable.",
-        default="0",
-    )
+    api_token: SecretStr = setting(values.token, missing="Put the vendor's bearer token there")
+    """The vendor's bearer token. No browser ever sees it."""
+
+    api_url: str = setting(values.url, "https://api.tryon-api.com/v1")
+    """Where the vendor's API is."""
+
+    allow_http: bool = setting(values.flag, "0")
+    """`1` lets URLs be plain http elsewhere than on this machine, for trying a phone on the local
+    network. Not for production: tokens and links then travel readable."""
+
     public_url: str = setting(
-        values.url,
-        "Where shoppers and the vendor reach this app, with its path prefix if it has one. "
-        "Every link is built from it.",
-        missing="Put the address there at which shoppers and the vendor reach this app",
+        values.url, missing="Put the address there at which shoppers and the vendor reach this app"
     )
+    """Where shoppers and the vendor reach this app, with its path prefix if it has one. Every link
+    is built from it."""
+
     secret_key: tuple[SecretStr, ...] = setting(
-        values.each(values.secret_key),
-        "Signs URLs and logins; 32 characters or more, from `python -c 'import secrets; "
-        "print(secrets.token_urlsafe(48))'`. A comma-separated list rotates: the first signs, "
-        "all verify.",
-        missing="Put 32 random characters or more there",
-        secret=True,
+        values.each(values.secret_key), missing="Put 32 random characters or more there"
     )
-    database: Path = setting(
-        values.database,
-        "`sqlite:///` and a path: relative to the working directory, or absolute with a fourth "
-        "slash. On a local disk: SQLite's locks do not hold on network file systems.",
-        default="sqlite:///tryon.db",
-    )
+    """Signs URLs and logins; 32 characters or more, from `python -c 'import secrets;
+    print(secrets.token_urlsafe(48))'`. A comma-separated list rotates: the first signs, all
+    verify."""
+
+    database: Path = setting(values.database, "sqlite:///tryon.db")
+    """`sqlite:///` and a path: relative to the working directory, or absolute with a fourth slash.
+    On a local disk: SQLite's locks do not hold on network file systems."""
+
     allowed_origins: frozenset[str] = setting(
-        values.members(values.origin),
-        "The shop's origins, exactly as the browser sends them, comma-separated: "
-        "`https://shop.example`. Only their pages may start a try-on.",
-        default_note="the public URL's own",
-        absent=frozenset(),
+        values.each(values.origin), note="the public URL's own"
     )
-    categories: tuple[str, ...] = setting(
-        values.each(values.category),
-        "What can be tried on, comma-separated. Start with one. Another is refused without a "
-        "call to the vendor.",
-        default="footwear",
-    )
-    catalog: Path | None = setting(
-        values.file,
-        "A CSV or JSON file of products (product_id, category, title, image_url, page_url, "
-        "asset_urls). When set, only these can be tried on, and what is known of them comes from "
-        "it, not from the browser.",
-        default_note="any product",
-    )
-    launch_hosts: frozenset[str] = setting(
-        values.members(values.host),
-        "The hosts to which a shopper may be sent, comma-separated; with the port where it "
-        "isn't 443.",
-        default="launch.tryon-api.com",
-    )
+    """The shop's origins, exactly as the browser sends them, comma-separated:
+    `https://shop.example`. Only their pages may start a try-on."""
+
+    categories: tuple[str, ...] = setting(values.each(values.category), "footwear")
+    """What can be tried on, comma-separated. Start with one. Another is refused without a call to
+    the vendor."""
+
+    catalog: Path | None = setting(values.file, note="any product")
+    """A CSV or JSON file of products (product_id, category, title, image_url, page_url,
+    asset_urls). When set, only these can be tried on, and what is known of them comes from it, not
+    from the browser."""
+
+    launch_hosts: frozenset[str] = setting(values.each(values.host), "launch.tryon-api.com")
+    """The hosts to which a shopper may be sent, comma-separated; with the port where it isn't
+    443."""
+
     callback_secret: tuple[SecretStr, ...] = setting(
         values.each(values.signing_secret),
-        "The vendor's signing secret (`whsec_…`), comma-separated to rotate. When set, a "
-        "callback without a valid Standard Webhooks signature is refused. It needs the vendor to "
-        "sign; the documented API does not.",
-        default_note="unsigned callbacks are taken, on their secret URLs",
-        absent=(),
-        secret=True,
-    )
-    dashboard_password: SecretStr | None = setting(
-        values.password,
-        "Opens the dashboard.",
-        default_note="no dashboard",
-        secret=True,
-    )
-    metrics_token: SecretStr | None = setting(
-        values.token,
-        "The bearer token with which Prometheus reads `/metrics`.",
-        default_note="no metrics",
-        secret=True,
-    )
-    timezone: ZoneInfo = setting(
-        values.timezone,
-        "The shop's time zone (IANA name): where its days begin. After a change, `tryon rebuild`.",
-        default="UTC",
-    )
-    locale: str = setting(
-        values.locale,
-        "The shop's language (BCP 47), where a page doesn't name its own.",
-        default="en-US",
-    )
-    trusted_proxies: int = setting(
-        values.whole(0, 10),
-        "How many reverse proxies of yours stand before this app: so many hops of "
-        "X-Forwarded-For are believed. Too many, and clients can forge their address; too few, "
-        "and all share the proxy's.",
-        default="0",
-    )
-    client_rate: Rate = setting(
-        values.rate,
-        "New sessions that one client may start: a number, and `second`, `minute`, `hour` or "
-        "`day`. Sessions that were there already it may find again ten times as often.",
-        default="20/minute",
-    )
-    product_rate: Rate | None = setting(
-        values.rate,
-        "The same for one product, over all clients: a flood from many addresses stops there.",
-        default_note="no limit",
-    )
-    daily_sessions: int | None = setting(
-        values.whole(0, 1_000_000_000),
-        "The most sessions created in a day of the shop, exact over all workers. `0` creates none.",
-        default_note="no limit",
-    )
-    monthly_sessions: int | None = setting(
-        values.whole(0, 1_000_000_000),
-        "The same for a month.",
-        default_note="no limit",
-    )
-    upstream_deadline: float = setting(
-        values.seconds(0.1, 120),
-        "Seconds in which the vendor must have answered, all tries together.",
-        default="8",
-    )
-    plans: tuple[Plan, ...] = setting(
-        _plans,
-        "The vendor's pricing plans as JSON, to which volume is mapped: a list of objects with "
-        "`name`, `price` (a month), `included_sessions` and `price_per_extra_session`.",
-        default_note="no plan is compared",
+        note="unsigned callbacks are taken, on their secret URLs",
         absent=(),
     )
-    retention_days: int = setting(
-        values.whole(1, 36_500),
-        "Raw events and receipts older than this are purged; totals stay.",
-        default="400",
-    )
-    merchant_name: str = setting(
-        values.name,
-        "The shop's name, as pages show it.",
-        default="",
-    )
-    accent_color: str = setting(
-        values.color,
-        "The colour of buttons and links on the pages that shoppers see.",
-        default="#3b5bdb",
-    )
-    logo_url: str | None = setting(
-        values.picture,
-        "The shop's logo on those pages.",
-        default_note="no logo",
-    )
-    workers: int = setting(
-        values.whole(1, 256),
-        "Worker processes of `tryon serve`.",
-        default_note="one per core",
-    )
-    demo: bool = setting(
-        values.flag,
-        "`1` serves a demo shop at `/`. `make run` sets it.",
-        default="0",
-    )
+    """The vendor's signing secret (`whsec_…`), comma-separated to rotate. When set, a callback
+    without a valid Standard Webhooks signature is refused. It needs the vendor to sign; the
+    documented API does not."""
+
+    dashboard_password: SecretStr | None = setting(values.password, note="no dashboard")
+    """Opens the dashboard."""
+
+    metrics_token: SecretStr | None = setting(values.token, note="no metrics")
+    """The bearer token with which Prometheus reads `/metrics`."""
+
+    timezone: ZoneInfo = setting(values.timezone, "UTC")
+    """The shop's time zone (IANA name): where its days begin. After a change, `tryon rebuild`."""
+
+    locale: str = setting(values.locale, "en-US")
+    """The shop's language (BCP 47), where a page doesn't name its own."""
+
+    trusted_proxies: int = setting(values.whole(0, 10), "0")
+    """How many reverse proxies of yours stand before this app: so many hops of X-Forwarded-For are
+    believed. Too many, and clients can forge their address; too few, and all share the proxy's."""
+
+    client_rate: values.Rate = setting(values.rate, "20/minute")
+    """New sessions that one client may start: a number, and `second`, `minute`, `hour` or `day`.
+    Sessions that were there already it may find again ten times as often."""
+
+    product_rate: values.Rate | None = setting(values.rate, note="no limit")
+    """The same for one product, over all clients: a flood from many addresses stops there."""
+
+    daily_sessions: int | None = setting(values.whole(0, 1_000_000_000), note="no limit")
+    """The most sessions created in a day of the shop, exact over all workers. `0` creates none."""
+
+    monthly_sessions: int | None = setting(values.whole(0, 1_000_000_000), note="no limit")
+    """The same for a month."""
+
+    upstream_deadline: float = setting(values.seconds, "8")
+    """Seconds in which the vendor must have answered, all tries together."""
+
+    plans: tuple[pricing.Plan, ...] = setting(pricing.parse, note="no plan is compared", absent=())
+    """The vendor's pricing plans as JSON, to which volume is mapped: a list of objects with `name`,
+    `price` (a month), `included_sessions` and `price_per_extra_session`."""
+
+    retention_days: int = setting(values.whole(1, 36_500), "400")
+    """Raw events and receipts older than this are purged; totals stay."""
+
+    merchant_name: str = setting(values.name, "")
+    """The shop's name, as pages show it."""
+
+    accent_color: str = setting(values.color, "#3b5bdb")
+    """The colour of buttons and links on the pages that shoppers see."""
+
+    logo_url: str | None = setting(values.picture, note="no logo")
+    """The shop's logo on those pages."""
+
+    workers: int = setting(values.whole(1, 256), note="one per core", absent=CORES)
+    """Worker processes of `tryon serve`."""
+
+    demo: bool = setting(values.flag, "0")
+    """`1` serves a demo shop at `/`. `make run` sets it."""
 
     @property
     def public_origin(self) -> str:
@@ -252,21 +185,19 @@ class Settings:
 
 
 DEFINITIONS: tuple[Definition, ...] = tuple(
-    Definition(name=PREFIX + each.name.upper(), **each.metadata) for each in fields(Settings)
+    each.metadata["definition"](
+        name=PREFIX + each.name.upper(),
+        help=" ".join(Settings.__pydantic_fields__[each.name].description.split()),  # type: ignore[attr-defined]
+        secret=SecretStr in (each.type, *get_args(each.type)),
+    )
+    for each in fields(Settings)
 )
 
-Layers = tuple[tuple[str, Mapping[str, str | None]], ...]  # (what to call it, its variables)
-
-
-class Given(NamedTuple):
-    """A setting's text and where it was set; the text is None where it wasn't."""
-
-    text: str | None
-    source: str
+Layers = Mapping[str, Mapping[str, str | None]]  # what to call it, and its variables
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """All settings, read and checked; without an argument from the environment and `.env`.
+    """Read and check all settings, by default from the environment and `.env`.
 
     Raises SettingsError with every problem at once.
     """
@@ -275,7 +206,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     layers = _layers(environ)
     for definition in DEFINITIONS:
         try:
-            found[definition.attribute] = _value(definition, _given(definition.name, layers))
+            text, _ = _given(definition.name, layers)
+            found[definition.attribute] = _value(definition, text)
         except ValueError as error:
             problems.append(f"{definition.name} {error}")
     if not found.get("allow_http"):
@@ -283,24 +215,22 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     # Raised outside of the handler: a chained traceback would show what was parsed.
     if problems:
         raise SettingsError(problems)
-    found["allowed_origins"] = found["allowed_origins"] or frozenset(
-        {origin_of(found["public_url"])}
-    )
-    return Settings(**found | {"workers": found["workers"] or _cores()})
+    found["allowed_origins"] = found["allowed_origins"] or {origin_of(found["public_url"])}
+    return Settings(**found)
 
 
 def table(environ: Mapping[str, str] | None = None) -> list[Row]:
-    """One row for each setting, whether or not they are right: what doctor shows."""
+    """Rows of doctor's table, one for each setting, right or wrong."""
     layers = _layers(environ)
     return [_row(definition, layers) for definition in DEFINITIONS]
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
-    """A warning for each TRYON_ variable that is no setting: most are slips of the hand."""
+    """Warnings for TRYON_ variables that are no settings, most of them typing errors."""
     known = {name for each in DEFINITIONS for name in (each.name, f"{each.name}_FILE")}
-    names = {name for _, layer in _layers(environ) for name in layer if name.startswith(PREFIX)}
+    names = {name for layer in _layers(environ).values() for name in layer}
     warnings = []
-    for name in sorted(names - known):
+    for name in sorted(each for each in names - known if each.startswith(PREFIX)):
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
         hint = f" Did you mean {near[0]}?" if near else ""
         warnings.append(f"{name} is not a setting and has no effect.{hint}")
@@ -315,26 +245,26 @@ def origin_of(url: str) -> str:
 
 def _layers(environ: Mapping[str, str] | None) -> Layers:
     if environ is not None:
-        return (("environment", environ),)
+        return {"environment": environ}
     try:
         # Not interpolated: a secret may well contain ${.
         dotenv = dotenv_values(".env", interpolate=False, encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SettingsError([".env cannot be read. Mend or remove it."]) from None
-    return (("environment", os.environ), (".env", dotenv))
+    return {"environment": os.environ, ".env": dotenv}
 
 
-def _given(name: str, layers: Layers) -> Given:
-    """The text of a setting: the first layer that has it in either form has it alone."""
-    for label, layer in layers:
+def _given(name: str, layers: Layers) -> tuple[str | None, str]:
+    """Text of a setting, or None, and its source: the first layer that has it in either form."""
+    for source, layer in layers.items():
         text, path = layer.get(name) or "", layer.get(f"{name}_FILE") or ""
         if text.strip() and path.strip():
             raise ValueError(f"and {name}_FILE are both set. Keep one of them.")
         if text.strip():
-            return Given(text, label)
+            return text, source
         if path.strip():
-            return Given(_content(Path(path.strip())), f"file named in {label}")
-    return Given(None, "default")
+            return _content(Path(path.strip())), f"file named in {source}"
+    return None, "default"
 
 
 def _content(path: Path) -> str:
@@ -350,11 +280,12 @@ def _content(path: Path) -> str:
     return text
 
 
-def _value(definition: Definition, given: Given) -> Any:
-    text = definition.default if given.text is None else given.text
+def _value(definition: Definition, text: str | None) -> Any:
+    text = definition.default if text is None else text
     if text is None and definition.missing:
-        path = f"{definition.name}_FILE"
-        raise ValueError(f"is not set. {definition.missing}, or its path in {path}.")
+        raise ValueError(
+            f"is not set. {definition.missing}, or its path in {definition.name}_FILE."
+        )
     if text is None:
         return definition.absent
     # A secret is taken as it is: whitespace around it is a slip that its parser names.
@@ -362,7 +293,7 @@ def _value(definition: Definition, given: Given) -> Any:
 
 
 def _plain_urls(found: Mapping[str, Any]) -> Iterator[str]:
-    """What is plain http where it could be read on the way."""
+    """Problems with URLs that are plain http to another machine."""
     for attribute in ("api_url", "public_url", "allowed_origins", "logo_url"):
         value = found.get(attribute) or ()
         if any(map(values.is_plain, [value] if isinstance(value, str) else value)):
@@ -371,49 +302,28 @@ def _plain_urls(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _row(definition: Definition, layers: Layers) -> Row:
-    given = Given(None, "")
+    text, source = None, ""
     try:
-        given = _given(definition.name, layers)
-        _value(definition, given)
-        shown = given.text or definition.default or definition.default_note
+        text, source = _given(definition.name, layers)
+        _value(definition, text)
+        shown = text or definition.default or definition.note
         if definition.secret:
-            shown = "set" if given.text else "not set"
+            shown = "set" if text else "not set"
     except ValueError:
-        shown = "wrong" if given.text or not given.source else "not set"
-    return Row(definition.name, shown, given.source, definition.help)
+        shown = "wrong" if text or not source else "not set"
+    return Row(definition.name, shown, source, definition.help)
 
 
 def document() -> str:
-    """docs/settings.md."""
-    lines = [INTRODUCTION]
+    """docs/settings.md, its table made from the definitions, its prose kept."""
+    page = PAGE.read_text(encoding="utf-8")
+    lines = [page[: page.index(f"| `{PREFIX}")]]
     for each in DEFINITIONS:
-        default = f"`{each.default}`" if each.default else each.default_note
+        default = f"`{each.default}`" if each.default else each.note
         default = "**required**" if each.missing else default
         lines.append(f"| `{each.name}` | {default} | {each.help} |\n")
     return "".join(lines)
 
 
-INTRODUCTION = """\
-# Settings
-
-Environment variables. Each can also be given as its name with `_FILE`: the path of a file whose
-content, without whitespace around it, is the value. That suits the secrets of systemd, Docker and
-Kubernetes. Setting both is an error. An empty variable counts as not set.
-
-A file `.env` in the working directory is read too; the environment goes before it.
-
-A missing or wrong setting stops the start, and all that is wrong is said at once. `tryon doctor`
-shows what is set, without the secrets, and names variables that begin with `TRYON_` and are no
-setting.
-
-URLs begin with `https://`. Plain http is for this machine alone (`localhost`, `127.0.0.0/8`,
-`[::1]`), unless `TRYON_ALLOW_HTTP` is `1`.
-
-This page is made from the definitions in `proxy/settings.py` by `python -m proxy.settings`.
-
-| name | default | meaning |
-|---|---|---|
-"""
-
 if __name__ == "__main__":
-    sys.stdout.write(document())
+    PAGE.write_text(document(), encoding="utf-8")

@@ -8,7 +8,7 @@ INKS = ("#ffffff", "#000000")  # with any other two, some colour between them fa
 
 
 def parse(text: str) -> Colour:
-    """Of `#rgb` or `#rrggbb`, which is all that `proxy.values.color` lets in."""
+    """Of `#rgb` or `#rrggbb`, which is all that `proxy.settings_values.color` lets in."""
     digits = text.removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)

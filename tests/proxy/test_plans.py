@@ -1,6 +1,7 @@
-"""A wrong plan is named to the line and the field; a right one costs what it says."""
+"""A wrong plan is named by entry and field; a right one costs what it says."""
 
 import json
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -35,7 +36,13 @@ def test_it_reads_plans_in_their_order_and_money_exactly():
     starter, growth = parse(PLANS)
     assert starter == plan("49", 1000, "0.08", "Starter")
     assert growth == plan("199.50", 5000, "0.05", "Growth")
+    assert parse(PLANS.replace("49", "1000000000"))[0].price == 10**9
     assert parse("[]") == ()
+
+
+def test_a_plan_takes_no_float_for_money():
+    with pytest.raises(ValidationError, match="price"):
+        Plan(name="a plan", price=0.1, included_sessions=1, price_per_extra_session=Decimal(1))
 
 
 def test_a_plan_cannot_be_changed():
@@ -46,69 +53,66 @@ def test_a_plan_cannot_be_changed():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("5000", "-1", "entry 2 (line 6), field included_sessions: must be 0 or more"),
-        ("5000", "5e3", "entry 2 (line 6), field included_sessions: must be a whole number"),
-        ("5000", "true", "entry 2 (line 6), field included_sessions: must be a whole number"),
-        ("5000", '"5000"', "entry 2 (line 6), field included_sessions: must be a whole number"),
-        ("5000", "1" + "0" * 12 + "1", "entry 2 (line 6), field included_sessions: is too large"),
-        ("199.50", "-0.01", "entry 2 (line 5), field price: must be 0 or more"),
-        ("199.50", "null", "entry 2 (line 5), field price: must be a number"),
-        ("199.50", '"199.50"', "entry 2 (line 5), field price: must be a number"),
-        ("199.50", "true", "entry 2 (line 5), field price: must be a number"),
-        ("199.50", "1e999999", "entry 2 (line 5), field price: is too large"),
-        ("0.05", "1e-7", "entry 2 (line 7), field price_per_extra_session: has more than 6"),
-        ('"Growth"', '" "', "entry 2 (line 4), field name: must not be empty"),
-        ('"Growth"', "7", "entry 2 (line 4), field name: must be text"),
-        ('"Growth"', '"Starter"', "entry 2 (line 4), field name: is the name of an earlier entry"),
-        ('"included_sessions": 5000,', "", "entry 2 (line 3), field included_sessions: is missing"),
-        ('"price": 199', '"prize": 199', "entry 2 (line 5), field prize: is not a field of a plan"),
-        ('"price": 199.50', '"name": "B"', "entry 2 (line 4), field name: is given twice"),
+        ("5000", "-1", "(entry 2, field included_sessions) must be 0 or more"),
+        ("5000", "5e3", "(entry 2, field included_sessions) must be a whole number"),
+        ("5000", "true", "(entry 2, field included_sessions) must be a whole number"),
+        ("5000", '"5000"', "(entry 2, field included_sessions) must be a whole number"),
+        ("5000", "1" + "0" * 12 + "1", "(entry 2, field included_sessions) is too large"),
+        ("199.50", "-0.01", "(entry 2, field price) must be 0 or more"),
+        ("199.50", "null", "(entry 2, field price) must be a number"),
+        ("199.50", '"199.50"', "(entry 2, field price) must be a number"),
+        ("199.50", "true", "(entry 2, field price) must be a number"),
+        ("199.50", "1e999999", "(entry 2, field price) is too large"),
+        ("199.50", "1000000000.01", "(entry 2, field price) is too large"),
+        ("0.05", "1e-7", "(entry 2, field price_per_extra_session) has more than 6"),
+        ('"Growth"', '" "', "(entry 2, field name) must not be empty"),
+        ('"Growth"', "7", "(entry 2, field name) must be text"),
+        ('"Growth"', '"Starter"', "(entry 2, field name) is the name of an earlier entry"),
+        ('"included_sessions": 5000,', "", "(entry 2, field included_sessions) is missing"),
+        ('"price": 199', '"prize": 199', "(entry 2, field prize) is not a field of a plan"),
+        ('"price": 199', f'"{"p" * 81}": 199', f"(entry 2, field {'p' * 80}) is not a field of a"),
+        ('"price": 199.50', '"name": "B"', "(entry 2, field name) is given twice"),
     ],
 )
-def test_it_names_entry_line_and_field_of_a_fault(old, new, message):
-    with pytest.raises(ValueError, match=r"^plans: ") as raised:
+def test_it_names_entry_and_field_of_a_fault(old, new, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         parse(PLANS.replace(old, new))
-    assert f"plans: {message}" in str(raised.value)
 
 
 def test_it_names_all_faults_at_once():
-    with pytest.raises(ValueError, match=r"^plans: ") as raised:
+    with pytest.raises(ValueError, match="entry") as raised:
         parse(PLANS.replace("49", "-49").replace("5000", "-1").replace("]", ", 7]"))
-    assert str(raised.value).split("; ") == [
-        "plans: entry 1 (line 2), field price: must be 0 or more",
-        "plans: entry 2 (line 6), field included_sessions: must be 0 or more",
-        "plans: entry 3 (line 9): must be an object",
-    ]
+    assert str(raised.value) == (
+        "(entry 1, field price) must be 0 or more; "
+        "(entry 2, field included_sessions) must be 0 or more; "
+        "(entry 3) must be an object."
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "plans: line 1: not JSON"),
-        ("[\n{]", "plans: line 2: not JSON"),
-        (PLANS + "x", "plans: line 9: not JSON"),
-        ("{}", "plans: must be a JSON list"),
-        ("null", "plans: must be a JSON list"),
-        ("[" * 100_000, "plans: not JSON that can be read"),
-        (PLANS.replace("49", "9" * 5000), "plans: not JSON that can be read"),
-        (PLANS.replace("49", "1e" + "9" * 30), "plans: not JSON that can be read"),
-        (PLANS.replace("49", "NaN"), "plans: entry 1 (line 2), field price: must be a number"),
-        (
-            PLANS.replace("49", "-Infinity"),
-            "plans: entry 1 (line 2), field price: must be a number",
-        ),
+        ("", "is not JSON in line 1: Expecting value."),
+        ("[\n{]", "is not JSON in line 2: "),
+        (PLANS + "x", "is not JSON in line 9: "),
+        ("{}", "must be a JSON list of plans."),
+        ("null", "must be a JSON list of plans."),
+        ("[" * 100_000, "is not JSON that can be read."),
+        (PLANS.replace("49", "9" * 5000), "is not JSON that can be read."),
+        (PLANS.replace("49", "1e" + "9" * 30), "is not JSON that can be read."),
+        (PLANS.replace("49", "NaN"), "(entry 1, field price) must be a number."),
+        (PLANS.replace("49", "-Infinity"), "(entry 1, field price) must be a number."),
     ],
 )
 def test_it_refuses_what_is_no_json_list_of_plans(text, message):
-    with pytest.raises(ValueError, match=r"^plans: ") as raised:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         parse(text)
-    assert str(raised.value).startswith(message)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_anything_else_is_a_value_error_or_plans(value):
     text = json.dumps([value, {"name": value, "price": value, "x": value}])
-    with pytest.raises(ValueError, match=r"^plans: "):
+    with pytest.raises(ValueError, match=r"^\(entry 1\) "):
         parse(text)
 
 

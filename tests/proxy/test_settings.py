@@ -1,6 +1,6 @@
 import base64
 import traceback
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ import pytest
 
 from proxy import settings
 from proxy.settings import DEFINITIONS, Settings, SettingsError, load
-from proxy.values import Rate
+from proxy.settings_values import Rate
 
 CANARY = "canary-7f3a91c2"
 KEY = "k" * 48
@@ -75,6 +75,16 @@ def test_no_message_quotes_a_value(name: str) -> None:
     assert CANARY not in str(settings.table(LEAST | {name: wrong}))
 
 
+def test_what_is_secret_is_told_by_its_type() -> None:
+    assert [name.removeprefix("TRYON_") for name in SECRETS] == [
+        "API_TOKEN",
+        "SECRET_KEY",
+        "CALLBACK_SECRET",
+        "DASHBOARD_PASSWORD",
+        "METRICS_TOKEN",
+    ]
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_secret_is_shown(name: str) -> None:
     value = WHSEC if name == "TRYON_CALLBACK_SECRET" else CANARY * 3
@@ -122,10 +132,18 @@ def test_it_says_what_is_wrong_with_a_file(
     assert words in problem
 
 
+def test_it_reads_a_file_of_a_mebibyte(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"x" * 1_048_576)
+    assert load(LEAST | {"TRYON_METRICS_TOKEN_FILE": str(path)}).metrics_token
+
+
 def test_it_refuses_a_setting_given_twice() -> None:
-    assert the_problem(TRYON_API_TOKEN_FILE="/run/token") == (
+    twice = LEAST | {"TRYON_API_TOKEN_FILE": "/run/token"}
+    assert problems(twice) == [
         "TRYON_API_TOKEN and TRYON_API_TOKEN_FILE are both set. Keep one of them."
-    )
+    ]
+    assert settings.table(twice)[0][:3] == ("TRYON_API_TOKEN", "wrong", "")
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -140,6 +158,7 @@ def test_dotenv_of_the_working_directory_is_read_under_the_environment(
         monkeypatch.delenv(each.name, raising=False)
     lines = [f"{name}={value}" for name, value in LEAST.items() if name != "TRYON_API_TOKEN"]
     lines += ["TRYON_API_TOKEN_FILE=/nowhere", "TRYON_DASHBOARD_PASSWORD='a${b}#c'", "TRYON_X=1"]
+    lines += ["TRYON_LOCALE"]
     Path(".env").write_text("\n".join(lines))
     monkeypatch.setenv("TRYON_API_TOKEN", "from-the-environment")
     read = load()
@@ -153,8 +172,9 @@ def test_dotenv_of_the_working_directory_is_read_under_the_environment(
     with pytest.raises(SettingsError):  # an environment that is given is all there is
         load({})
     Path(".env").write_bytes(b"\xff")
-    with pytest.raises(SettingsError, match=r"\.env cannot be read"):
+    with pytest.raises(SettingsError, match=r"^\.env cannot be read\. Mend") as caught:
         load()
+    assert "UnicodeDecodeError" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -191,6 +211,25 @@ def test_it_refuses_what_is_no_plain_url(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("API_URL", "https://", "must be a whole URL that begins with https:// (or http://)."),
+        ("API_URL", "https://a@b.example", "must not carry a user name or a password."),
+        ("API_URL", "https://a..example", "has a host name that cannot be read."),
+        ("LOGO_URL", "https://a.example/\\l.svg", "must be a URL of visible ASCII characters"),
+        ("LOGO_URL", "https://a.example/l.svg#i", "must not carry a fragment."),
+        ("ALLOWED_ORIGINS", "https://a.example#", "must be an origin, such as https://shop.exam"),
+        ("LAUNCH_HOSTS", "a b", "must be a host, such as launch.example or launch.example:8443, "),
+        ("CATEGORIES", "Shoes", "must be lower-case words joined by - or _, such as footwear."),
+        ("CATEGORIES", "a,B", "(entry 2) must be lower-case words joined by - or _, such as foot"),
+        ("PLANS", "[7]", "(entry 1) must be an object."),
+    ],
+)
+def test_it_says_what_is_wrong_with_a_value(name: str, text: str, sentence: str) -> None:
+    assert the_problem(**{f"TRYON_{name}": text}).startswith(f"TRYON_{name} {sentence}")
+
+
+@pytest.mark.parametrize(
     ("url", "normal"),
     [
         ("https://API.Example/", "https://api.example"),
@@ -199,6 +238,7 @@ def test_it_refuses_what_is_no_plain_url(url: str) -> None:
         ("http://127.0.0.1:8001/v1", "http://127.0.0.1:8001/v1"),
         ("http://[::1]:8001", "http://[::1]:8001"),
         ("http://localhost:80", "http://localhost"),
+        ("https://[2001:DB8::0:1]", "https://[2001:db8::1]"),
         ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
     ],
 )
@@ -276,6 +316,7 @@ def test_it_refuses_a_short_or_absent_key(key: str) -> None:
         "whsec_!!!!",
         "whsec_" + base64.b64encode(b"s" * 23).decode(),
         WHSEC + ",whsec_",
+        WHSEC[:9] + "!" + WHSEC[9:],
     ],
 )
 def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
@@ -288,6 +329,7 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_ALLOW_HTTP", "maybe"),
         ("TRYON_CATEGORIES", "Foot Wear"),
         ("TRYON_CATEGORIES", "footwear,,bags"),
+        ("TRYON_CATEGORIES", "x" * 65),
         ("TRYON_CATALOG", "/nowhere/products.csv"),
         ("TRYON_LAUNCH_HOSTS", "https://launch.example"),
         ("TRYON_LAUNCH_HOSTS", "*.launch.example"),
@@ -295,6 +337,7 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_LAUNCH_HOSTS", "launch.example?x"),
         ("TRYON_LAUNCH_HOSTS", "a@launch.example"),
         ("TRYON_DATABASE", "tryon.db"),
+        ("TRYON_DATABASE", "a/sqlite:///tryon.db"),
         ("TRYON_DATABASE", "sqlite://"),
         ("TRYON_DATABASE", "sqlite:///"),
         ("TRYON_DATABASE", "sqlite:///:memory:"),
@@ -305,6 +348,7 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_TIMEZONE", "Europe"),
         ("TRYON_LOCALE", "english"),
         ("TRYON_LOCALE", "en-"),
+        ("TRYON_LOCALE", "en-abcdefgh-abcdefgh-abcdefgh-abcdef"),
         ("TRYON_TRUSTED_PROXIES", "-1"),
         ("TRYON_TRUSTED_PROXIES", "11"),
         ("TRYON_CLIENT_RATE", "20"),
@@ -313,12 +357,15 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_DAILY_SESSIONS", "1_000"),
         ("TRYON_MONTHLY_SESSIONS", "٣"),
         ("TRYON_UPSTREAM_DEADLINE", "nan"),
-        ("TRYON_UPSTREAM_DEADLINE", "0"),
+        ("TRYON_UPSTREAM_DEADLINE", "0.09"),
+        ("TRYON_UPSTREAM_DEADLINE", "120.1"),
         ("TRYON_UPSTREAM_DEADLINE", "1e1"),
         ("TRYON_PLANS", "{"),
         ("TRYON_PLANS", '[{"name": "Starter"}]'),
         ("TRYON_RETENTION_DAYS", "0"),
+        ("TRYON_RETENTION_DAYS", "36501"),
         ("TRYON_MERCHANT_NAME", "a\nb"),
+        ("TRYON_MERCHANT_NAME", "x" * 81),
         ("TRYON_ACCENT_COLOR", "red"),
         ("TRYON_ACCENT_COLOR", "#12345"),
         ("TRYON_LOGO_URL", "javascript:alert(1)"),
@@ -345,6 +392,17 @@ def test_it_refuses_a_wrong_value(name: str, wrong: str) -> None:
         ("TRYON_TIMEZONE", "Europe/Berlin", ZoneInfo("Europe/Berlin")),
         ("TRYON_LOCALE", "ZH-hant-tw", "zh-Hant-TW"),
         ("TRYON_LOCALE", "de", "de"),
+        ("TRYON_LOCALE", "sl-NEDIS", "sl-nedis"),
+        (
+            "TRYON_LOCALE",
+            "en-abcdefgh-abcdefgh-abcdefgh-abcde",
+            "en-abcdefgh-abcdefgh-abcdefgh-abcde",
+        ),
+        ("TRYON_CATEGORIES", "x" * 64, ("x" * 64,)),
+        ("TRYON_MERCHANT_NAME", "x" * 80, "x" * 80),
+        ("TRYON_RETENTION_DAYS", "36500", 36_500),
+        ("TRYON_UPSTREAM_DEADLINE", "0.1", 0.1),
+        ("TRYON_UPSTREAM_DEADLINE", "120", 120.0),
         ("TRYON_CLIENT_RATE", "5/hour", Rate(5, 3_600)),
         ("TRYON_DAILY_SESSIONS", "0", 0),
         ("TRYON_UPSTREAM_DEADLINE", "2.5", 2.5),
@@ -383,6 +441,8 @@ def test_it_warns_of_names_that_are_no_setting() -> None:
 
 def test_settings_can_be_replaced_one_by_one() -> None:
     assert replace(load(LEAST), demo=True).demo
+    with pytest.raises(FrozenInstanceError):
+        load(LEAST).demo = True
     assert {each.attribute for each in DEFINITIONS} == {each.name for each in fields(Settings)}
 
 
@@ -392,9 +452,11 @@ def test_doctors_table_has_a_row_for_each_and_tells_wrong_from_absent() -> None:
     assert rows["TRYON_API_TOKEN"].shown == "not set"
     assert rows["TRYON_WORKERS"].shown == "wrong"
     assert rows["TRYON_LOCALE"][1:3] == ("en-US", "default")
+    assert rows["TRYON_CATALOG"][1:3] == ("any product", "default")
+    assert rows["TRYON_DEMO"].help == "`1` serves a demo shop at `/`. `make run` sets it."
 
 
 def test_the_documentation_is_the_generated_text() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == settings.document(), (
-        "run: python -m proxy.settings > docs/settings.md"
+        "run: python -m proxy.settings"
     )

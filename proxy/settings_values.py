@@ -1,11 +1,10 @@
-"""How each kind of setting is read: text in, a value out, or a ValueError that says how to mend it.
+"""Parsers of the settings: text in, a value out, or a ValueError that says how to mend it.
 
-The message continues a sentence that begins with the setting's name, and never
-quotes the text: it may be a secret that was put into the wrong place.
+The message continues a sentence that begins with the setting's name, and never quotes the text:
+it may be a secret that was put into the wrong place.
 """
 
 import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable
@@ -25,9 +24,6 @@ WORDS |= {"0": False, "false": False, "no": False, "off": False}
 
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # the underscore occurs in internal names
 HOST = re.compile(rf"(?=.{{1,253}}\Z){LABEL}(\.{LABEL})*")
-PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
-SLUG = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
-COLOR = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})")
 LOCALE = re.compile(
     r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|[0-9]{3}))?"
     r"((?:-(?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*)"
@@ -35,7 +31,7 @@ LOCALE = re.compile(
 
 
 class Rate(NamedTuple):
-    """So many in so many seconds."""
+    """A limit on how often, and the seconds in which it counts."""
 
     limit: int
     seconds: int
@@ -56,13 +52,10 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def seconds(low: float, high: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
-            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}.")
-        return float(text)
-
-    return parse
+def seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 0.1 <= float(text) <= 120:
+        raise ValueError("must be a number of seconds from 0.1 to 120.")
+    return float(text)
 
 
 def rate(text: str) -> Rate:
@@ -73,7 +66,7 @@ def rate(text: str) -> Rate:
 
 
 def each(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
-    """A comma-separated list without repetitions; a failure names the entry, counted from 1."""
+    """Parse a comma-separated list without repetitions; an error names the entry, from 1."""
 
     def parse_all(text: str) -> tuple[T, ...]:
         values: dict[T, None] = {}
@@ -90,12 +83,8 @@ def each(parse: Callable[[str], T]) -> Callable[[str], tuple[T, ...]]:
     return parse_all
 
 
-def members(parse: Callable[[str], T]) -> Callable[[str], frozenset[T]]:
-    return lambda text: frozenset(each(parse)(text))
-
-
 def token(text: str) -> SecretStr:
-    """What goes into an Authorization header: visible ASCII (RFC 9110, section 5.5)."""
+    """A bearer token: visible ASCII, which a header can carry (RFC 9110, section 5.5)."""
     if text.lower().startswith("bearer "):
         raise ValueError('must be the token alone, without the word "Bearer" before it.')
     if text != text.strip():
@@ -117,12 +106,12 @@ def secret_key(text: str) -> SecretStr:
 
 
 def signing_secret(text: str) -> SecretStr:
-    """Standard Webhooks: `whsec_` and the base64 of 24 bytes or more."""
+    """A signing secret of Standard Webhooks: `whsec_` and the base64 of 24 bytes or more."""
     if not text.startswith("whsec_"):
         raise ValueError("must begin with whsec_; copy it whole from the vendor.")
     try:
         key = base64.b64decode(text.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise ValueError("is not base64 after whsec_; copy it whole from the vendor.") from None
     if len(key) < 24:
         raise ValueError("is too short: whsec_ and the base64 of 24 bytes or more.")
@@ -136,34 +125,25 @@ def password(text: str) -> SecretStr:
 
 
 def _split(text: str) -> SplitResult:
-    """A URL in its normal form: http(s), lower-case host, no port where it is the scheme's own."""
+    """The parts of an http(s) URL in normal form: lower-case host, no port that is the default."""
     if not re.fullmatch(r"[!-~]+", text) or "\\" in text:
         raise ValueError("must be a URL of visible ASCII characters (punycode, percent-encoding).")
     try:
         url = urlsplit(text)
-        port = url.port
+        host, port = url.hostname or "", url.port
+        if ":" in host:
+            host = f"[{ipaddress.IPv6Address(host).compressed}]"
     except ValueError:
         raise ValueError("is not a URL that can be read; check its host and port.") from None
-    if url.scheme not in PORTS or not url.hostname:
+    if url.scheme not in PORTS or not host:
         raise ValueError("must be a whole URL that begins with https:// (or http://).")
     if "@" in url.netloc:
         raise ValueError("must not carry a user name or a password.")
-    host = _host(url.hostname)
-    at = host if port in (None, PORTS[url.scheme]) else f"{host}:{port}"
-    return url._replace(netloc=at)
-
-
-def _host(text: str) -> str:
-    """A host name or an IP address, lower-cased, IPv6 in brackets."""
-    name = text.lower()
-    if ":" in name:
-        try:
-            return f"[{ipaddress.IPv6Address(name).compressed}]"
-        except ValueError:
-            raise ValueError("has an IPv6 address that cannot be read.") from None
-    if not HOST.fullmatch(name):
+    if not host.startswith("[") and not HOST.fullmatch(host):
         raise ValueError("has a host name that cannot be read.")
-    return name
+    if port not in (None, PORTS[url.scheme]):
+        host = f"{host}:{port}"
+    return url._replace(netloc=host)
 
 
 def url(text: str) -> str:
@@ -172,7 +152,7 @@ def url(text: str) -> str:
     if "?" in text or "#" in text:
         raise ValueError("must not carry a query or a fragment.")
     prefix = parts.path.rstrip("/")
-    if not PREFIX.fullmatch(prefix):
+    if not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", prefix):
         raise ValueError("has a path of other characters than letters, digits and . _ ~ -")
     return f"{parts.scheme}://{parts.netloc}{prefix}"
 
@@ -186,7 +166,7 @@ def picture(text: str) -> str:
 
 
 def origin(text: str) -> str:
-    """What a browser sends as Origin (RFC 6454, section 6.1)."""
+    """An origin as a browser sends it (RFC 6454, section 6.1)."""
     if text in ("*", "null"):
         raise ValueError("must name the shop's origins; * and null would let every site in.")
     parts = _split(text)
@@ -196,25 +176,23 @@ def origin(text: str) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether this URL is plain http to somewhere that is not this machine."""
-    parts = urlsplit(text)
-    name = parts.hostname or ""
-    if parts.scheme != "http" or name == "localhost":
-        return False
+    """True for a URL that is plain http to another machine."""
+    url = urlsplit(text)
     try:
-        return not ipaddress.ip_address(name).is_loopback
+        local = ipaddress.ip_address(url.hostname or "").is_loopback
     except ValueError:
-        return True
+        local = url.hostname == "localhost"
+    return url.scheme == "http" and not local
 
 
 def host(text: str) -> str:
     """`host` (port 443) or `host:port`."""
-    if set(text) & set("/@?#"):
-        raise ValueError("must be a host, such as launch.example or launch.example:8443, no URL.")
     try:
-        return _split(f"https://{text}").netloc
+        if not set(text) & set("/@?#"):
+            return _split(f"https://{text}").netloc
     except ValueError:
-        raise ValueError("must be a host, such as launch.example or launch.example:8443.") from None
+        pass
+    raise ValueError("must be a host, such as launch.example or launch.example:8443, no URL.")
 
 
 def database(text: str) -> Path:
@@ -232,7 +210,7 @@ def database(text: str) -> Path:
 
 
 def category(text: str) -> str:
-    if not SLUG.fullmatch(text) or len(text) > 64:
+    if not re.fullmatch(r"[a-z0-9]+([_-][a-z0-9]+)*", text) or len(text) > 64:
         raise ValueError("must be lower-case words joined by - or _, such as footwear.")
     return text
 
@@ -262,7 +240,7 @@ def locale(text: str) -> str:
 
 
 def color(text: str) -> str:
-    if not COLOR.fullmatch(text.lower()):
+    if not re.fullmatch(r"#([0-9a-f]{3}|[0-9a-f]{6})", text.lower()):
         raise ValueError("must be a colour like #0a7 or #00aa77; quote it in a shell.")
     return text.lower()
 

@@ -59,17 +59,6 @@ def database(settings: Settings) -> Database:
     return open_database(settings.database, settings.timezone)
 
 
-def upstream_client(settings: Settings, breaker: Breaker, deadline_s: float) -> UpstreamClient:
-    return UpstreamClient(
-        api_url=settings.api_url,
-        token=settings.api_token,
-        launch_hosts=settings.launch_hosts,
-        allow_http=settings.allow_http,
-        deadline=deadline_s,
-        breaker=breaker,
-    )
-
-
 def build(settings: Settings) -> Services:
     """Build all of it, running: the writer, the live updates and expiry have their threads.
 
@@ -90,7 +79,7 @@ def build(settings: Settings) -> Services:
     sessions = Sessions(
         store=store,
         writer=writer,
-        upstream=upstream_client(settings, breaker, settings.upstream_deadline),
+        upstream=UpstreamClient(settings, breaker, settings.upstream_deadline),
         limits=limits,
         keys=keys,
         public_url=settings.public_url,

@@ -16,6 +16,7 @@ from proxy.catalog import products
 from proxy.cli.context import console
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.vendor.breaker import Breaker
+from proxy.vendor.client import UpstreamClient
 from storage.database import engine, private_counters
 from storage.events import Entry
 from storage.store import StorageUnavailable
@@ -103,7 +104,7 @@ def _public_url(settings: Settings) -> Check:
 def _vendor(settings: Settings) -> Iterator[Check]:
     # The vendor is asked whatever the workers have learnt of it.
     with closing(private_counters()) as counters:
-        for step in services.upstream_client(settings, Breaker(counters), WAIT_S).probe():
+        for step in UpstreamClient(settings, Breaker(counters), WAIT_S).probe():
             mend = "" if step.ok else MENDS[step.name]
             yield Check(f"vendor: {step.name}", step.ok, step.detail, mend)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy import metrics
 from proxy.catalog.products import Product
@@ -52,40 +52,30 @@ class NoSession(Refusal):
     """There is no such session, or the click gets none."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Sessions:
     """Turns clicks into attempts with a session."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        writer: Writer,
-        upstream: UpstreamClient,
-        limits: Limits,
-        keys: CallbackKeys,
-        public_url: str,
-        patience_s: float,
-    ) -> None:
-        self._store = store
-        self._writer = writer
-        self._upstream = upstream
-        self._limits = limits
-        self._keys = keys
-        self._public_url = public_url
-        self._patience_s = patience_s
-        self._in_flight: dict[str, Future[Attempt]] = {}
-        self._lock = threading.Lock()
+    store: Store
+    writer: Writer
+    upstream: UpstreamClient
+    limits: Limits
+    keys: CallbackKeys
+    public_url: str
+    patience_s: float  # how long to wait for another worker that has the same click
+    _in_flight: dict[str, Future[Attempt]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, public_id: str) -> Attempt:
         """Look an attempt up by the id that reads.
 
         :raises NoSession: the same `not_found` for what is malformed and what is unknown.
         """
-        return _known(public_id, self._store.attempt_by_public_id)
+        return _known(public_id, self.store.attempt_by_public_id)
 
     def find_launch(self, launch_key: str) -> Attempt:
         """Look an attempt up by the key that launches."""
-        return _known(launch_key, self._store.attempt_by_launch_key)
+        return _known(launch_key, self.store.attempt_by_launch_key)
 
     def obtain(self, click: Click) -> tuple[Attempt, bool]:
         """Return the attempt of a click, and whether it was there before.
@@ -103,14 +93,14 @@ class Sessions:
         """Return the earlier session while it lasts; the click is recorded as one more of it."""
         if click.resume is None:
             return None
-        attempt = self._store.attempt_by_public_id(click.resume)
+        attempt = self.store.attempt_by_public_id(click.resume)
         now = now_ms()
         lasts = attempt and attempt.outcome == "open" and (attempt.expires_ms or 0) > now
         if not attempt or not lasts or attempt.product_id != click.product.product_id:
             return None
-        self._limits.admit_reuse(click.client)  # it costs no session, but each is a row
+        self.limits.admit_reuse(click.client)  # it costs no session, but each is a row
         key = f"reused:{click.click_id or new_token()}"
-        return self._writer.submit(
+        return self.writer.submit(
             Entry((event("reused", attempt.id, now, "button", key=key),))
         ).attempt
 
@@ -135,11 +125,11 @@ class Sessions:
 
     def _first_of_all_workers(self, click: Click, click_id: str) -> tuple[Attempt, bool]:
         arrived = now_ms()
-        until = time.monotonic() + self._patience_s
+        until = time.monotonic() + self.patience_s
         while time.monotonic() < until:
-            with self._store.claim(f"click:{click_id}") as mine:
+            with self.store.claim(f"click:{click_id}") as mine:
                 if mine:
-                    known = self._store.attempt_by_click(click_id)
+                    known = self.store.attempt_by_click(click_id)
                     if known and self._settled(known, arrived):
                         return known, True
                     return self._create(
@@ -164,19 +154,19 @@ class Sessions:
         return False
 
     def _create(self, click: Click, attempt_id: str) -> Attempt:
-        self._limits.admit_session(click.client)
-        self._limits.admit_product(click.product.product_id)
+        self.limits.admit_session(click.client)
+        self.limits.admit_product(click.product.product_id)
         try:
-            spent = self._limits.spend()
+            spent = self.limits.spend()
         except LimitReached as reached:
             with suppress(StorageUnavailable):  # the shopper's answer is the same
                 self._record(click, None, _create_failed(attempt_id, reached.code))
             raise
         try:
-            session, call = self._upstream.create_session(self._request(click, attempt_id))
+            session, call = self.upstream.create_session(self._request(click, attempt_id))
         except UpstreamFailure as failure:
             if failure.code not in MAY_EXIST:
-                self._limits.refund(spent)
+                self.limits.refund(spent)
             with suppress(StorageUnavailable):  # the shopper's answer is the same
                 self._record(click, failure.call, _create_failed(attempt_id, failure.code))
             raise
@@ -193,7 +183,7 @@ class Sessions:
         return session_request(
             product.product_id,
             product.category,
-            f"{self._public_url}/callbacks/{self._keys.seal(attempt_id)}",
+            f"{self.public_url}/callbacks/{self.keys.seal(attempt_id)}",
             click.locale,
             product.asset_urls,
         )
@@ -205,7 +195,7 @@ class Sessions:
             metrics.observe(metrics.UPSTREAM, call.duration_ms / 1000, call.error or "ok")
             call = call._replace(attempt_id=attempt_id)
         events = (_click(click, attempt_id), outcome)
-        attempt = self._writer.submit(Entry(events, call=call)).attempt
+        attempt = self.writer.submit(Entry(events, call=call)).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import gevent
 from gevent.monkey import is_module_patched
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 from requests import PreparedRequest, RequestException, Response
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import (
@@ -33,6 +33,7 @@ from tenacity import (
 from urllib3.exceptions import HTTPError
 
 from proxy.refusals import Refusal
+from proxy.settings import Settings
 from proxy.strict_json import Unreadable, read_json
 from proxy.vendor.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
 from proxy.vendor.connections import Adapter, tls_context
@@ -117,27 +118,15 @@ class UpstreamClient:
     can outlast it.
     """
 
-    def __init__(
-        self,
-        *,
-        api_url: str,
-        token: SecretStr,
-        launch_hosts: frozenset[str],
-        allow_http: bool,
-        deadline: float,
-        breaker: Breaker,
-    ) -> None:
-        secret = token.get_secret_value()
+    def __init__(self, settings: Settings, breaker: Breaker, deadline: float) -> None:
+        secret = settings.api_token.get_secret_value()
         if not re.fullmatch(r"[!-~]+", secret):  # requests would quote it in its error message
             raise ValueError("the API token has whitespace or a character that no token has")
-        self._api_url = api_url
-        self._token = token
-        self._launch_hosts = launch_hosts
-        self._allow_http = allow_http
-        self._deadline = deadline
+        self._settings = settings
         self._breaker = breaker
+        self._deadline = deadline
         self._cooperative = is_module_patched("socket")
-        self._adapter = Adapter(api_url)
+        self._adapter = Adapter(settings.api_url)
         self._headers = {
             "Authorization": f"Bearer {secret}",
             "Accept": "application/json",
@@ -172,7 +161,7 @@ class UpstreamClient:
         return session, self._call(running, None, "")
 
     def _call(self, running: _Running, code: str | None, detail: str) -> UpstreamCall:
-        masked = detail.replace(self._token.get_secret_value(), "[token]")
+        masked = detail.replace(self._settings.api_token.get_secret_value(), "[token]")
         return UpstreamCall(
             operation="create_session",
             status=running.status,
@@ -238,7 +227,7 @@ class UpstreamClient:
     def _request(self, method: str, path: str) -> PreparedRequest:
         """Build a request by hand: `prepare` would check at each click what never changes."""
         request = PreparedRequest()
-        request.method, request.url = method, self._api_url + path
+        request.method, request.url = method, self._settings.api_url + path
         request.headers = self._headers.copy()  # type: ignore[assignment]  # a dict does
         return request
 
@@ -286,7 +275,11 @@ class UpstreamClient:
         except ValidationError as error:
             fields = ", ".join(".".join(map(str, entry["loc"])) for entry in error.errors())
             raise _Failed("bad_upstream_reply", f"not a session: {fields or 'object'}") from None
-        if not is_launch_url(session.launch_url, self._launch_hosts, allow_http=self._allow_http):
+        if not is_launch_url(
+            session.launch_url,
+            self._settings.launch_hosts,
+            allow_http=self._settings.allow_http,
+        ):
             where = session.launch_url.partition("//")[2].partition("/")[0][:100]
             flaw = f"launch_url is not https or its host is not in TRYON_LAUNCH_HOSTS: {where}"
             raise _Failed("bad_upstream_reply", flaw)
@@ -310,7 +303,7 @@ class UpstreamClient:
         return steps
 
     def _probe(self) -> Iterator[Step]:
-        url = urlsplit(self._api_url)
+        url = urlsplit(self._settings.api_url)
         host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         yield Step("dns", True, ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found)))

@@ -15,6 +15,7 @@ import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
+from types import SimpleNamespace  # noqa: E402
 
 import gevent  # noqa: E402
 from pydantic import SecretStr  # noqa: E402
@@ -37,12 +38,14 @@ def getaddrinfo(host, *args, **options):
 
 def outcome(folder: Path, api_url: str, product_id: str, deadline: float, calls: int) -> dict:
     client = UpstreamClient(
-        api_url=api_url,
-        token=SecretStr("canary-token"),
-        launch_hosts=frozenset({"launch.tryon-api.com", api_url.split("/")[2]}),
-        allow_http=False,
-        deadline=deadline,
-        breaker=Breaker(SQLiteCounters(Path(tempfile.mkdtemp(dir=folder)) / "counters.db")),
+        SimpleNamespace(
+            api_url=api_url,
+            api_token=SecretStr("canary-token"),
+            launch_hosts=frozenset({"launch.tryon-api.com", api_url.split("/")[2]}),
+            allow_http=False,
+        ),
+        Breaker(SQLiteCounters(Path(tempfile.mkdtemp(dir=folder)) / "counters.db")),
+        deadline,
     )
     request = session_request(
         product_id=product_id,

@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -66,12 +67,14 @@ class World:
 
     def client(self, api_url: str = API, deadline: float = 8.0) -> UpstreamClient:
         client = UpstreamClient(
-            api_url=api_url,
-            token=SecretStr(TOKEN),
-            launch_hosts=frozenset({"launch.tryon-api.com"}),
-            allow_http=False,
-            deadline=deadline,
-            breaker=self.breaker,
+            SimpleNamespace(
+                api_url=api_url,
+                api_token=SecretStr(TOKEN),
+                launch_hosts=frozenset({"launch.tryon-api.com"}),
+                allow_http=False,
+            ),
+            self.breaker,
+            deadline,
         )
         self.clients.append(client)
         return client
@@ -144,12 +147,14 @@ def test_it_verifies_the_vendors_certificate(world: World, vendor: responses.Req
 def test_it_refuses_a_token_that_would_be_quoted_in_an_error(world: World, token: str) -> None:
     with pytest.raises(ValueError, match="the API token has whitespace") as caught:
         UpstreamClient(
-            api_url=API,
-            token=SecretStr(token),
-            launch_hosts=frozenset(),
-            allow_http=False,
-            deadline=8,
-            breaker=world.breaker,
+            SimpleNamespace(
+                api_url=API,
+                api_token=SecretStr(token),
+                launch_hosts=frozenset(),
+                allow_http=False,
+            ),
+            world.breaker,
+            8,
         )
     assert "canary" not in "".join(traceback.format_exception(caught.value)[-1:])
 

@@ -4,8 +4,10 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from proxy.numbers.definitions import DEFINITIONS
 from tests.servers import ROOT
@@ -14,6 +16,12 @@ MANIFEST = json.loads((ROOT / "static/custom-elements.json").read_text())
 ELEMENT = MANIFEST["modules"][0]["declarations"][0]
 EMBEDDING = (ROOT / "docs/embedding.md").read_text()
 NUMBERS = (ROOT / "docs/numbers.md").read_text()
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", ".github/**/*.md", "deploy/**/*.md", "docs/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+DECISIONS = ROOT / "docs/decisions"
 
 
 @pytest.mark.parametrize("kind", ["attributes", "events", "slots", "cssParts", "cssProperties"])
@@ -27,10 +35,88 @@ def test_each_figure_is_explained() -> None:
         assert f"| {each.label} | {each.meaning} |" in NUMBERS
 
 
-def test_every_link_between_documents_leads_somewhere() -> None:
-    for document in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
-            assert (document.parent / target).exists(), (document.name, target)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text()):
+        path, _, anchor = target.partition("#")
+        found = document.parent / path if path else document
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+def anchors(document: Path) -> set[str]:
+    """The names by which a document's headings are linked to."""
+    headings = re.findall(r"^#+ (.*)", document.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def named(document: Path, *folders: str) -> list[str]:
+    """The paths in folders that a document names as code."""
+    return re.findall(rf"`((?:{'|'.join(folders)})/[\w./-]+)`", document.read_text())
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_that_is_named_exists(document: Path) -> None:
+    folders = ("proxy", "storage", "simulator", "static", "templates", "deploy", "docs")
+    for path in named(document, *folders, "benchmarks"):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.skipif(not (ROOT / "tests/routes").is_dir(), reason="tests are named by new places")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    for path in named(document, "tests"):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_index_has_every_document() -> None:
+    index = (ROOT / "docs/README.md").read_text()
+    for document in (ROOT / "docs").glob("*.md"):
+        assert document.name == "README.md" or f"]({document.name}" in index, document.name
+
+
+def test_every_decision_is_short_and_in_the_index() -> None:
+    files = [path for path in sorted(DECISIONS.glob("*.md")) if path.name != "README.md"]
+    index = re.findall(r"^\| \[(\d+)\]\((.*?)\) \| ", (DECISIONS / "README.md").read_text(), re.M)
+    assert index == [(str(number), path.name) for number, path in enumerate(files, 1)]
+    for number, path in enumerate(files, 1):
+        lines = path.read_text().splitlines()
+        assert path.name.startswith(f"{number:04}-")
+        assert lines[0].startswith(f"# {number}. ")
+        assert [line for line in lines if line.startswith("## ")] == [
+            "## Context",
+            "## Decision",
+            "## Consequences",
+        ]
+        assert len(lines) <= 40
+
+
+def test_the_hooks_run_what_make_lint_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
+    linted = re.findall(r"^\t\$\(VENV\)/bin/(.*?)(?: \.)?$", recipe, re.M)
+    assert linted == [
+        hook["entry"].removeprefix(".venv/bin/").replace(" --force-exclude", "") for hook in hooks
+    ]
+
+
+def test_ci_runs_on_every_python_that_is_supported() -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+    job = workflow["jobs"]["test"]
+    oldest = re.search(r'requires-python = ">=3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert oldest
+    pythons = job["strategy"]["matrix"]["python"]
+    assert pythons == [f"3.{minor}" for minor in range(int(oldest[1]), 15)]
+    assert job["steps"][-1]["run"].endswith("bash .ci/run")
+    assert workflow["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_a_form_for_issues_can_be_read(path: Path) -> None:
+    form = yaml.safe_load(path.read_text())
+    assert path.stem == "config" or {"name", "description", "body"} <= form.keys()
 
 
 def test_the_crash_test_runs_every_test_that_counts_its_crashes() -> None:

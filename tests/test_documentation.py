@@ -123,7 +123,7 @@ def test_the_crash_test_runs_every_test_that_counts_its_crashes() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ncrash-test:")[2]
     chosen = re.search(r"-k (\w+|\"[^\"]+\")", recipe)
     assert chosen
-    proofs = "tests/e2e/test_proofs.py"
+    proofs = "tests/test_proofs.py"
     listed = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-m", "slow", "-k", chosen[1].strip('"'),
          proofs],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from storage.events import Entry, Event, Receipt, UpstreamCall, event
+from storage.events import Entry, Event, Receipt, UpstreamCall, event, now_ms
 from storage.funnel import HISTOGRAMS, TOTALS
 from storage.sqlite.connection import connect
 
@@ -33,6 +33,7 @@ WORDS = {
     "started": "opened", "ready": "progress",
 }  # fmt: skip
 MINUTE = 60_000
+ZONE = "America/New_York"
 
 
 def moment(text: str, zone: str = "UTC") -> int:
@@ -91,6 +92,49 @@ def impression(at_ms: int, number: int = 0, **props: Any) -> Event:
 
 def call(a: str, at_ms: int, duration_ms: int, tries: int = 1) -> UpstreamCall:
     return UpstreamCall(at_ms, "create_session", 201, None, duration_ms, tries, a)
+
+
+def small_history() -> list[Entry]:
+    """Two days in New York around the night in which the clock goes back, and the day before."""
+    at = {
+        name: moment(time, ZONE)
+        for name, time in {
+            "early": "2026-10-31T23:59:59",  # the day before
+            "first": "2026-11-01T00:00",
+            "twice": "2026-11-01T01:30",  # an hour that comes twice
+            "last": "2026-11-01T23:59:59",
+            "next": "2026-11-02T12:00",
+        }.items()
+    }
+    entries = []
+    for number, (name, outcome, props) in enumerate(
+        [
+            ("early", "completed", {}),
+            ("first", "completed", {"product_id": "sku-2", "device": "desktop"}),
+            ("twice", "abandoned", {}),
+            ("twice", None, {"device": "desktop"}),  # launched, and open
+            ("last", "nothing", {"product_id": "=1+1", "locale": "de"}),  # never launched
+            ("last", "failed", {"bot": 1}),  # which counts nowhere
+            ("next", "completed", {"category": "glasses"}),
+        ]
+    ):
+        a, start = attempt_id(at[name], number), at[name]
+        made = created(a, start + 100)
+        if outcome is None:  # for so long that no sweep ends it meanwhile
+            made = made._replace(props={**made.props, "expires_ms": now_ms() + 3_600_000})
+        events = [click(a, reference="=cmd|' /C calc'!A0", **props), made]
+        if outcome != "nothing":
+            events.append(launch(a, start + 10_100, "qr"))
+        if outcome == "nothing":
+            events.append(event("expired", a, start + 900_000, "proxy"))
+        elif outcome:
+            word = {"completed": "done", "abandoned": "left", "failed": "error"}[outcome]
+            events.append(callback(a, start + 40_100, word))
+        entries.append(Entry(tuple(events)))
+    entries.append(Entry((impression(at["first"] - 1), impression(at["first"], product_id="x"))))
+    a = attempt_id(at["first"], 1)
+    entries.append(Entry((event("reused", a, at["first"] + 5, "button", key="reused:1"),)))
+    return entries
 
 
 def history(rng: random.Random, around_ms: int, attempts: int) -> list[Entry]:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.e2e.wire import http, post, raw, rows
 from tests.servers import DESKTOP, PHONE, Shop, Vendor, unique
+from tests.wire import http, post, raw, rows
 
 GOOD = '"product_id": "sku-1", "category": "footwear"'
 HOSTILE_JSON: dict[str, bytes] = {

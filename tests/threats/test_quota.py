@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.wire import assert_whole, at_once, counted, http, post, rows, spread
 from tests.servers import DESKTOP, Shop, Vendor, eventually, running_shop, unique
+from tests.wire import assert_whole, at_once, counted, http, post, rows, spread
 
 
 def click(

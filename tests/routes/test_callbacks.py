@@ -17,8 +17,8 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from tests.e2e.wire import at_once, http, peak_memory, post, raw, rows, spread
 from tests.servers import Shop, Vendor, eventually, running_shop, unique
+from tests.wire import at_once, http, peak_memory, post, raw, rows, spread
 
 BOMB = gzip.compress(b" " * 50_000_000)
 

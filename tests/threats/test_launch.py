@@ -1,8 +1,5 @@
-"""`/go/…`: a person launches, once and only to the vendor; nothing else that follows links does."""
+"""Links: what previews, crawls or prefetches launches nothing, and nobody is led elsewhere."""
 
-import json
-import re
-from html import unescape
 from typing import Any
 
 import pytest
@@ -10,8 +7,8 @@ import requests
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
 from proxy.web.devices import PEOPLE, TOOLS
-from tests.e2e.wire import at_once, http, rows, spread
-from tests.servers import DESKTOP, PHONE, Shop, Vendor, unique
+from tests.servers import PHONE, Shop, Vendor, unique
+from tests.wire import get, launches, rows, spread
 
 # What previews links in messengers, as they call themselves.
 PREVIEWERS = [
@@ -51,26 +48,6 @@ def session(shop: Shop) -> dict[str, Any]:
     return dict(shop.click(unique(), title="Trail Runner").json())
 
 
-def get(url: str, **headers: str) -> requests.Response:
-    with http() as client:
-        return client.get(url, headers=headers, allow_redirects=False)
-
-
-def launches(shop: Shop, session: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """(channel, how many people launched) of a session's launch events."""
-    sql = """SELECT channel, (SELECT count(*) FROM events WHERE attempt_id = attempts.id
-             AND name = 'launch' AND props NOT LIKE '%"bot"%') FROM attempts WHERE public_id = ?"""
-    return rows(shop, sql, session["id"])
-
-
-def test_a_head_launches_nothing(shop: Shop, session: dict[str, Any]) -> None:
-    answer = http().head(session["launch_url"], headers={"User-Agent": PHONE})
-    assert answer.status_code == 200
-    assert "Location" not in answer.headers
-    assert shop.state(session) == "waiting"
-    assert launches(shop, session) == [("", 0)]
-
-
 @pytest.mark.parametrize("headers", PREFETCHES)
 def test_a_prefetch_launches_nothing(
     shop: Shop, session: dict[str, Any], headers: dict[str, str]
@@ -104,54 +81,6 @@ def test_a_preview_tells_nothing_of_where_the_link_leads(
     page = get(session["launch_url"], **{"User-Agent": PREVIEWERS[0]})
     assert "Trail Runner" in page.text
     assert vendor.sessions(session["product_id"])[0]["id"] not in page.text
-
-
-def test_a_person_who_was_taken_for_a_bot_goes_on_by_a_button(
-    shop: Shop, vendor: Vendor, session: dict[str, Any]
-) -> None:
-    url = session["launch_url"] + "?q"
-    page = get(url, **{"User-Agent": PREVIEWERS[0]})
-    assert '<form class="wide" method="post">' in page.text
-    answer = http().post(url, headers={"User-Agent": PREVIEWERS[0]}, allow_redirects=False)
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == vendor.sessions(session["product_id"])[0]["launch_url"]
-    assert shop.state(session) == "opened"
-    assert launches(shop, session) == [("qr", 1)]
-
-
-@pytest.mark.parametrize(("mark", "channel"), [("", "direct"), ("?q", "qr")])
-def test_however_often_a_link_is_followed_it_is_one_launch(
-    shop: Shop, session: dict[str, Any], mark: str, channel: str
-) -> None:
-    answers = at_once(20, lambda _: get(session["launch_url"] + mark, **{"User-Agent": PHONE}))
-    assert {answer.status_code for answer in answers} == {302}
-    assert len({answer.headers["Location"] for answer in answers}) == 1
-    assert launches(shop, session) == [(channel, 1)]
-    sql = "SELECT sum(opened) FROM totals_day_product WHERE product_id = ?"
-    assert rows(shop, sql, session["product_id"]) == [(1,)]
-
-
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("agent", [PHONE, DESKTOP, PREVIEWERS[0]])
-def test_an_expired_link_offers_a_new_one_and_leads_nowhere(
-    shop: Shop, vendor: Vendor, method: str, agent: str
-) -> None:
-    product_id = unique("sim-expired")
-    session = shop.click(product_id, title='<b>"Trail" & Runner').json()
-    answer = http().request(
-        method, session["launch_url"], headers={"User-Agent": agent}, allow_redirects=False
-    )
-    assert (answer.status_code, "Location" in answer.headers) == (410, False)
-    assert vendor.sessions(product_id)[0]["id"] not in answer.text
-    fields = {
-        name: unescape(value)
-        for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', answer.text)
-    }
-    again = http().post(
-        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
-    )
-    assert (again.status_code, vendor.calls(product_id)) == (303, 2)
-    assert launches(shop, session) == [("", 0)]
 
 
 # Known tricks to have a redirect lead elsewhere, as path, query and header.
@@ -196,10 +125,3 @@ def test_a_launch_url_of_another_kind_is_never_stored(shop: Shop, scenario: str)
     sql = "SELECT launch_url FROM attempts WHERE product_id = ?"
     assert rows(shop, sql, product_id) == [(None,)]
     assert "example.net" not in answer.text
-
-
-def test_the_redirect_gives_nothing_away(session: dict[str, Any]) -> None:
-    answer = get(session["launch_url"], **{"User-Agent": PHONE})
-    assert answer.headers["Referrer-Policy"] == "same-origin"
-    assert answer.headers["Cache-Control"] == "no-store"
-    assert session["id"] not in json.dumps(dict(answer.headers)) + answer.text

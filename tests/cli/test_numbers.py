@@ -3,48 +3,18 @@
 import csv
 import io
 import json
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner
 
-from app import cli
 from proxy.numbers.exports import safe
 from storage.events import Entry, now_ms
-from storage.sqlite.store import SQLiteStore
-from tests.e2e.test_dashboard import ZONE, small_history
-from tests.servers import ROOT, Shop, Vendor, eventually, free_port
+from tests.cli.terminal import DAYS, store_of, told
+from tests.servers import ROOT, Shop
 from tests.storage.histories import attempt_id, click
-
-DAYS = ("--from", "2026-11-01", "--to", "2026-11-02")
-
-
-def store_of(shop: Shop) -> SQLiteStore:
-    return SQLiteStore(shop.database, ZoneInfo(ZONE))
-
-
-@pytest.fixture
-def shop(tmp_path: Path, vendor: Vendor) -> Iterator[Shop]:
-    """Not running: commands need the settings and the database alone."""
-    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_TIMEZONE=ZONE)
-    with closing(store_of(shop)) as store:
-        store.commit(small_history())
-    yield shop
-
-
-def told(shop: Shop, *arguments: str, status: int = 0) -> str:
-    """What a command says: its output, or its complaint."""
-    found = CliRunner().invoke(cli, arguments, env=shop.environ | {"COLUMNS": "120"})
-    assert found.exit_code == status, found.output
-    assert found.exception is None or isinstance(found.exception, SystemExit)
-    return found.stdout if status == 0 else found.stderr
 
 
 def test_stats_are_drawn_counted_and_split(shop: Shop) -> None:
@@ -132,56 +102,6 @@ def test_an_export_is_the_same_in_a_file(shop: Shop, tmp_path: Path, name: str) 
         assert file.read().splitlines() == shown.splitlines()
 
 
-def test_a_single_tampered_figure_is_found_and_mended(shop: Shop) -> None:
-    assert "agrees" in told(shop, "verify")
-    with closing(sqlite3.connect(shop.database)) as db, db:
-        db.execute("UPDATE totals_day SET completed = completed + 1 WHERE local_day = '2026-11-02'")
-    found = shop.command("verify")
-    assert found.returncode == 1
-    assert "totals_day (2026-11-02, phone, qr, en) completed: stored 2, counted 1" in found.stdout
-    told(shop, "rebuild")
-    assert "agrees" in told(shop, "verify")
-
-
-def test_a_purge_leaves_the_totals(shop: Shop) -> None:
-    before = json.loads(told(shop, "stats", *DAYS, "--json"))
-    assert "deleted" in told(shop, "purge", "--before", "2026-11-03")
-    assert told(shop, "purge", "--quiet") == ""  # as a worker runs it
-    after = json.loads(told(shop, "stats", *DAYS, "--json"))
-    assert after["totals"] == before["totals"]
-    assert after["raw_since"] == "2026-11-03"
-    assert len(list(csv.reader(io.StringIO(told(shop, "export", "attempts", *DAYS))))) == 1
-    assert "agrees" in told(shop, "verify")
-
-
-def test_an_erasure_takes_a_reference_out_of_the_totals_too(shop: Shop) -> None:
-    reference = "=cmd|' /C calc'!A0"
-    assert "7 attempts were erased" in told(shop, "erase", reference)
-    assert json.loads(told(shop, "stats", *DAYS, "--json"))["totals"]["clicks"] == 0
-    assert "agrees" in told(shop, "verify")
-    files = b"".join(path.read_bytes() for path in shop.folder.glob("tryon.db*"))
-    assert b"calc" not in files
-
-
-def test_demo_data_fill_an_empty_database_alone_and_add_up(shop: Shop, tmp_path: Path) -> None:
-    assert "--force" in told(shop, "demo-data", status=1)
-    fresh = Shop(tmp_path / "fresh", shop.environ["TRYON_API_URL"].removesuffix("/v1"), free_port())
-    fresh.folder.mkdir()
-    assert "clicks" in told(fresh, "demo-data", "--days", "40")
-    found: dict[str, Any] = json.loads(told(fresh, "stats", "--json"))
-    totals = found["totals"]
-    assert totals["impressions"] > totals["clicks"] > totals["created"] > totals["opened"]
-    assert totals["opened"] > totals["completed"] > 100
-    assert "agrees" in told(fresh, "verify")
-    eventually(lambda: "P50" in told(fresh, "forecast"))
-    assert json.loads(told(fresh, "forecast", "--json"))["next_month"]["p50"] > 0
-
-
 def test_without_enough_data_the_forecast_says_so(shop: Shop) -> None:
     assert "Not enough data" in told(shop, "forecast")
     assert json.loads(told(shop, "forecast", "--json"))["this_month"] is None
-
-
-def test_a_command_on_no_database_is_a_sentence(shop: Shop) -> None:
-    shop.environ["TRYON_DATABASE"] = "sqlite:////nowhere/at/all.db"
-    assert "the database:" in told(shop, "stats", status=1)

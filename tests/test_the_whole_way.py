@@ -53,18 +53,6 @@ def test_a_phone_is_sent_straight_to_the_vendors_page(shop: Shop, vendor: Vendor
     assert shop.state(session) == "opened"
 
 
-def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
-    product_id = unique()
-    page = shop.http.get(f"{shop.url}/t/{product_id}?category=footwear")
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
-    answer = shop.http.post(
-        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
-    )
-    assert answer.status_code == 303
-    assert "/handoff/" in answer.headers["Location"]
-    assert shop.http.get(answer.headers["Location"]).status_code == 200
-
-
 def test_without_scripts_a_failure_offers_to_try_again(shop: Shop, vendor: Vendor) -> None:
     product_id = unique("sim-500")
     wish = {"product_id": product_id, "category": "footwear", "title": "A Boot & More"}

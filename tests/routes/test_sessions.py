@@ -10,24 +10,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.wire import at_once, post, raw, rows
 from tests.servers import Shop, Vendor, http, unique
+from tests.wire import at_once, post, raw, refused, rows
 
 GOOD = {"product_id": "sku-1", "category": "footwear"}
 ID = re.compile(r"[A-Za-z0-9_-]{22}")
-
-
-def refused(answer: requests.Response, status: int, code: str) -> dict[str, Any]:
-    """The problem document of a refusal, in the shape of RFC 9457."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem = answer.json()
-    assert (problem["code"], problem["status"]) == (code, status)
-    assert {"type", "title", "detail", "retryable"} <= problem.keys()
-    assert answer.headers.get("Retry-After") == (
-        str(problem["retry_after"]) if "retry_after" in problem else None
-    )
-    return dict(problem)
 
 
 # --- What a click gets ----------------------------------------------------------------------------
@@ -175,6 +162,7 @@ def test_an_unknown_session_is_not_resumed_and_not_an_error(shop: Shop, resume: 
 
 
 # --- What is refused ------------------------------------------------------------------------------
+
 
 WRONG: list[tuple[str, Any]] = [
     *(
@@ -334,6 +322,20 @@ def test_a_browser_may_ask_before_it_posts(shop: Shop, path: str) -> None:
     assert not [name for name in foreign.headers if name.startswith("Access-Control")]
 
 
+@pytest.mark.parametrize("path", ["/sessions", "/sessions/x", "/sessions/x/cancel", "/events"])
+def test_it_lets_an_allowed_site_ask_before_it_posts_json(shop: Shop, path: str) -> None:
+    asked = {
+        "Origin": shop.origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    answer = shop.http.options(shop.url + path, headers=asked)
+    assert answer.status_code == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == shop.origin
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    assert "content-type" in answer.headers["Access-Control-Allow-Headers"].lower()
+
+
 # --- Its state ------------------------------------------------------------------------------------
 
 
@@ -457,26 +459,3 @@ def test_a_change_reaches_every_stream_of_both_workers_soon(shop: Shop, vendor: 
 def test_a_head_of_a_stream_ends(shop: Shop) -> None:
     session = shop.click(unique()).json()
     assert http().head(session["events_url"], timeout=5).status_code == 200
-
-
-# --- Its beacon -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "application/json"])
-def test_an_impression_is_counted_once(shop: Shop, kind: str) -> None:
-    product_id, sighting = unique(), str(uuid.uuid4())
-    body = json.dumps({"name": "impression", "product_id": product_id, "id": sighting})
-    for _ in range(2):
-        answer = post(shop, "/events", body, Content_Type=kind)
-        assert (answer.status_code, answer.content) == (204, b"")
-    sql = "SELECT impressions FROM totals_day_product WHERE product_id = ?"
-    assert rows(shop, sql, product_id) == [(1,)]
-
-
-@pytest.mark.parametrize(
-    "body",
-    ['{"name": "callback", "product_id": "a"}', '{"name": "impression"}', "[]", "", "{", "\x00",
-     '{"name": "error", "product_id": "a", "code": "<x>"}'],
-)  # fmt: skip
-def test_a_wrong_beacon_is_refused(shop: Shop, body: str) -> None:
-    refused(post(shop, "/events", body), 400, "bad_request")

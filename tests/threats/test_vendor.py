@@ -16,7 +16,6 @@ import requests
 
 from proxy.settings import load
 from proxy.tryon.keys import CallbackKeys
-from tests.e2e.wire import assert_whole, at_once, counted, http, peak_memory, post, rows, spread
 from tests.servers import (
     METRICS_TOKEN,
     PASSWORD,
@@ -28,6 +27,7 @@ from tests.servers import (
     running_shop,
     unique,
 )
+from tests.wire import assert_whole, at_once, counted, http, peak_memory, post, rows, spread
 
 DEADLINE_S = 1.0
 SIGNING = "whsec_Y2FuYXJ5LXNpZ25pbmctc2VjcmV0LTEyMw=="

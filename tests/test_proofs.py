@@ -23,7 +23,8 @@ import requests
 
 from proxy.settings import load
 from proxy.tryon.keys import CallbackKeys
-from tests.e2e.wire import (
+from tests.servers import PHONE, Shop, Vendor, eventually, running_shop, unique
+from tests.wire import (
     answered,
     assert_whole,
     connected,
@@ -33,7 +34,6 @@ from tests.e2e.wire import (
     rows,
     spread,
 )
-from tests.servers import PHONE, Shop, Vendor, eventually, running_shop, unique
 
 pytestmark = pytest.mark.slow
 

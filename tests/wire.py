@@ -1,10 +1,12 @@
 """What a proper client will not send, many things at once, and a look into the shop's database."""
 
+import json
 import socket
 import sqlite3
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -86,3 +88,64 @@ def assert_whole(shop: Shop) -> None:
     assert rows(shop, "PRAGMA integrity_check") == [("ok",)]
     verified = shop.command("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def refused(answer: requests.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document of a refusal, in the shape of RFC 9457."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["code"], problem["status"]) == (code, status)
+    assert {"type", "title", "detail", "retryable"} <= problem.keys()
+    assert answer.headers.get("Retry-After") == (
+        str(problem["retry_after"]) if "retry_after" in problem else None
+    )
+    return dict(problem)
+
+
+def click_of(product_id: str) -> str:
+    return json.dumps({"product_id": product_id, "category": "footwear"})
+
+
+@contextmanager
+def clicking(shop: Shop, product_id: str, clients: int = 4) -> Iterator[list[Any]]:
+    """Clicks without a pause, each over a connection of its own; their answers, or failures."""
+    found: list[Any] = []
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.is_set():
+            try:
+                answer = post(shop, "/sessions", click_of(product_id))
+                found.append((answer.status_code, answer.json().get("id")))
+            except requests.RequestException as error:
+                found.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def get(url: str, **headers: str) -> requests.Response:
+    with http() as client:
+        return client.get(url, headers=headers, allow_redirects=False)
+
+
+def launches(shop: Shop, session: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """(channel, how many people launched) of a session's launch events."""
+    sql = """SELECT channel, (SELECT count(*) FROM events WHERE attempt_id = attempts.id
+             AND name = 'launch' AND props NOT LIKE '%"bot"%') FROM attempts WHERE public_id = ?"""
+    return rows(shop, sql, session["id"])
+
+
+def responds(address: str) -> bool:
+    try:
+        return http().get(address, timeout=1).ok
+    except OSError:
+        return False

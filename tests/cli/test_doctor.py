@@ -1,0 +1,35 @@
+"""`tryon doctor`: what is well, what is wrong, and how to mend it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.servers import TOKEN, Shop, free_port
+
+
+def test_doctor_finds_a_running_shop_well(quiet_shop: Shop) -> None:
+    found = quiet_shop.command("doctor")
+    assert found.returncode == 0, found.stdout
+    for part in ("database", "public URL", "vendor: token", "clock"):
+        assert f"✓ {part}" in found.stdout
+    assert TOKEN not in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "part", "mend"),
+    [
+        ("TRYON_API_TOKEN", "a-wrong-token", "vendor: token", "TRYON_API_TOKEN"),
+        ("TRYON_API_URL", "http://127.0.0.1:9/v1", "vendor: tcp", "TRYON_API_URL"),
+        ("TRYON_DATABASE", "sqlite:////nowhere/at/all.db", "database", "The folder must exist"),
+    ],
+)
+def test_doctor_names_what_is_wrong_and_its_mend(
+    shop: Shop, tmp_path: Path, setting: str, value: str, part: str, mend: str
+) -> None:
+    sick = Shop(tmp_path, shop.environ["TRYON_API_URL"].removesuffix("/v1"), free_port())
+    sick.environ[setting] = value
+    found = sick.command("doctor")
+    assert found.returncode == 1
+    assert f"✗ {part}" in found.stdout
+    assert mend in found.stdout.partition(f"✗ {part}")[2]
+    assert "Traceback" not in found.stderr

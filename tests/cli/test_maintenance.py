@@ -1,0 +1,41 @@
+"""Commands that keep the database in order: verify, rebuild, purge, erase."""
+
+import csv
+import io
+import json
+import sqlite3
+from contextlib import closing
+
+from tests.cli.terminal import DAYS, told
+from tests.servers import Shop
+
+
+def test_a_single_tampered_figure_is_found_and_mended(shop: Shop) -> None:
+    assert "agrees" in told(shop, "verify")
+    with closing(sqlite3.connect(shop.database)) as db, db:
+        db.execute("UPDATE totals_day SET completed = completed + 1 WHERE local_day = '2026-11-02'")
+    found = shop.command("verify")
+    assert found.returncode == 1
+    assert "totals_day (2026-11-02, phone, qr, en) completed: stored 2, counted 1" in found.stdout
+    told(shop, "rebuild")
+    assert "agrees" in told(shop, "verify")
+
+
+def test_a_purge_leaves_the_totals(shop: Shop) -> None:
+    before = json.loads(told(shop, "stats", *DAYS, "--json"))
+    assert "deleted" in told(shop, "purge", "--before", "2026-11-03")
+    assert told(shop, "purge", "--quiet") == ""  # as a worker runs it
+    after = json.loads(told(shop, "stats", *DAYS, "--json"))
+    assert after["totals"] == before["totals"]
+    assert after["raw_since"] == "2026-11-03"
+    assert len(list(csv.reader(io.StringIO(told(shop, "export", "attempts", *DAYS))))) == 1
+    assert "agrees" in told(shop, "verify")
+
+
+def test_an_erasure_takes_a_reference_out_of_the_totals_too(shop: Shop) -> None:
+    reference = "=cmd|' /C calc'!A0"
+    assert "7 attempts were erased" in told(shop, "erase", reference)
+    assert json.loads(told(shop, "stats", *DAYS, "--json"))["totals"]["clicks"] == 0
+    assert "agrees" in told(shop, "verify")
+    files = b"".join(path.read_bytes() for path in shop.folder.glob("tryon.db*"))
+    assert b"calc" not in files

@@ -1,0 +1,78 @@
+"""`tryon serve`: it works where it is called, and names what it lacks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.routes.dashboard.merchant import log_in, token
+from tests.servers import ROOT, Shop, Vendor, eventually, free_port, unique
+from tests.wire import responds, rows
+
+SERVE = ["-c", "from app import cli; cli()", "serve"]
+
+
+def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendor: Vendor) -> None:
+    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_DATABASE="sqlite:///own.db")
+    shop.database = tmp_path / "own.db"
+    settings = {name: text for name, text in shop.environ.items() if name.startswith("TRYON_")}
+    (tmp_path / ".env").write_text("".join(f"{name}={text}\n" for name, text in settings.items()))
+    (tmp_path / "app.py").write_text("raise SystemExit('this is the app of somebody else')\n")
+    environ = {name: text for name, text in shop.environ.items() if name not in settings}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", *SERVE],
+            cwd=tmp_path,
+            env=environ | {"PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually(lambda: process.poll() is not None or responds(f"{shop.url}/healthz"))
+        assert process.poll() is None, shop.logged()
+        product_id = unique()
+        assert shop.click(product_id).status_code == 201
+        # What is done apart is done to the same database.
+        vendor.call_back(product_id, state="evaporated")
+        outcome = "SELECT outcome FROM attempts"
+        assert rows(shop, outcome) == [("other",)]
+        merchant = log_in(shop)
+        words = f"{shop.url}/dashboard/words"
+        fields = {"token": token(merchant.get(words).text), "word": "evaporated"}
+        assert merchant.post(words, data=fields | {"outcome": "failed"}).ok
+        eventually(lambda: rows(shop, outcome) == [("failed",)])
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_it_says_which_folder_is_missing(shop: Shop) -> None:
+    found = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=ROOT,
+        env=shop.environ | {"TRYON_DATABASE": "sqlite:////nowhere/at/all.db"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "TRYON_DATABASE: there is no folder /nowhere/at" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> None:
+    for command in (["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"], SERVE):
+        found = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert found.returncode == 1
+        for name in ("TRYON_API_TOKEN", "TRYON_PUBLIC_URL", "TRYON_SECRET_KEY"):
+            assert f"{name} is not set" in found.stderr
+        assert "Traceback" not in found.stderr

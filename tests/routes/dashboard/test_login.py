@@ -1,0 +1,200 @@
+"""`/dashboard/login`: who is let in, how, and for how long."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from proxy.settings import load
+from proxy.web.login import login_link
+from tests.routes.dashboard.merchant import BASIC, token
+from tests.servers import PASSWORD, Shop, Vendor, http, running_shop
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    """A shop behind https and a prefix, where nobody else uses up the tries."""
+    folder = tmp_path_factory.mktemp("lonely")
+    with running_shop(folder, vendor, TRYON_TRUSTED_PROXIES="1") as shop:
+        yield shop
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Flask:
+    """Not served: what it knows its routes by."""
+    database = tmp_path_factory.mktemp("routes") / "tryon.db"
+    return create_app(load(shop.environ | {"TRYON_DATABASE": f"sqlite:///{database}"}))
+
+
+def test_nothing_of_the_dashboard_is_shown_without_a_login(app: Flask, shop: Shop) -> None:
+    values = {"by": "device", "name": "daily", "attempt_id": "0" * 32}
+    seen = 0
+    with app.test_request_context():
+        adapter = app.url_map.bind("127.0.0.1")
+        for rule in app.url_map.iter_rules():
+            if not rule.rule.startswith("/dashboard") or rule.endpoint == "dashboard.login":
+                continue
+            path = adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments})
+            for method in (rule.methods or set()) - {"OPTIONS"}:
+                answer = http().request(method, f"{shop.url}{path}", allow_redirects=False)
+                if rule.endpoint.startswith("stats."):
+                    assert answer.status_code == 401
+                    asks = answer.headers.get("WWW-Authenticate", "")
+                    assert asks.startswith("Basic ") != (path == "/dashboard/live.json")
+                else:
+                    assert answer.status_code == 303
+                    where = answer.headers["Location"]
+                    assert where.startswith(f"{shop.url}/dashboard/login")
+                assert "Set-Cookie" not in answer.headers
+                assert answer.headers["Cache-Control"] == "no-store"
+                seen += 1
+    assert seen > 20
+
+
+def test_the_login_leads_on_to_the_page_that_was_asked_for(shop: Shop) -> None:
+    browser = http()
+    page = browser.get(f"{shop.url}/dashboard/by/device?range=7d")
+    asked = re.search(r'name="next" value="([^"]*)"', page.text)
+    assert asked
+    fields = {"password": PASSWORD, "next": asked[1]}
+    answer = browser.post(f"{shop.url}/dashboard/login", data=fields)
+    assert answer.url == f"{shop.url}/dashboard/by/device?range=7d"
+
+
+@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", "/go/x", "\\\\evil"])
+def test_the_login_leads_nowhere_else(lonely: Shop, where: str) -> None:
+    answer = http().post(
+        f"{lonely.url}/dashboard/login",
+        data={"password": PASSWORD, "next": where},
+        allow_redirects=False,
+    )
+    assert answer.headers["Location"] == f"{lonely.url}/dashboard/"
+
+
+def test_a_cookie_is_strict_and_a_logout_ends_it(shop: Shop) -> None:
+    browser = http()
+    answer = browser.post(
+        f"{shop.url}/dashboard/login", data={"password": PASSWORD}, allow_redirects=False
+    )
+    cookie = answer.headers["Set-Cookie"]
+    assert re.search(r"^tryon_dashboard=.*HttpOnly; Path=/dashboard; SameSite=Strict$", cookie)
+    page = browser.get(f"{shop.url}/dashboard/words").text
+    browser.post(f"{shop.url}/dashboard/logout", data={"token": token(page)})
+    after = browser.get(f"{shop.url}/dashboard/words", allow_redirects=False)
+    assert after.status_code == 303
+
+
+def test_behind_https_the_cookie_is_secure_and_keeps_to_its_path(
+    tmp_path_factory: pytest.TempPathFactory, shop: Shop
+) -> None:
+    folder = tmp_path_factory.mktemp("https")
+    app = create_app(
+        load(
+            shop.environ
+            | {
+                "TRYON_PUBLIC_URL": "https://shop.example/try",
+                "TRYON_DATABASE": f"sqlite:///{folder}/tryon.db",
+            }
+        )
+    )
+    answer = app.test_client().post("/dashboard/login", data={"password": PASSWORD})
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "https://shop.example/try/dashboard/"
+    assert "Secure; HttpOnly; Path=/try/dashboard;" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("site", ["none", "cross-site", None])
+def test_a_signed_link_logs_in(lonely: Shop, site: str | None) -> None:
+    browser = http()
+    browser.headers["X-Forwarded-For"] = f"198.51.100.{len(site or '')}"
+    headers = {"Sec-Fetch-Site": site} if site else {}
+    answer = browser.get(login_link(load(lonely.environ)), headers=headers, allow_redirects=False)
+    if site == "cross-site":  # the page goes on by itself: a redirect would not carry the cookie
+        assert answer.status_code == 200
+        assert f'content="0; url={lonely.url}/dashboard/"' in answer.text
+    else:
+        assert answer.status_code == 303
+        assert answer.headers["Location"] == f"{lonely.url}/dashboard/"
+    assert browser.get(f"{lonely.url}/dashboard/words", allow_redirects=False).ok
+
+
+@pytest.mark.parametrize("link", ["x", "", "a.b.c", "é"])
+def test_another_link_does_not(lonely: Shop, link: str) -> None:
+    browser = http()
+    browser.headers["X-Forwarded-For"] = "198.51.100.99"
+    browser.get(f"{lonely.url}/dashboard/login", params={"link": link})
+    assert browser.get(f"{lonely.url}/dashboard/", allow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize("way", ["form", "basic"])
+def test_guessing_is_throttled_for_each_client(lonely: Shop, way: str) -> None:
+    def guess(client: str, password: str) -> int:
+        headers = {"X-Forwarded-For": client}
+        if way == "form":
+            return (
+                http()
+                .post(
+                    f"{lonely.url}/dashboard/login",
+                    data={"password": password},
+                    headers=headers,
+                    allow_redirects=False,
+                )
+                .status_code
+            )
+        address = f"{lonely.url}/dashboard/stats.json"
+        return http().get(address, auth=("x", password), headers=headers).status_code
+
+    client, other = f"203.0.113.{len(way)}", f"203.0.113.1{len(way)}"
+    wrong = [guess(client, f"guess-{number}") for number in range(13)]
+    assert wrong == [403 if way == "form" else 401] * 10 + [429] * 3
+    assert guess(client, PASSWORD) == 429  # the right one, too: else it would be told apart
+    assert guess(other, PASSWORD) == (303 if way == "form" else 200)
+
+
+def test_a_spreadsheet_may_ask_as_often_as_it_likes(lonely: Shop) -> None:
+    headers = {"X-Forwarded-For": "203.0.113.77"}
+    address = f"{lonely.url}/dashboard/stats.json"
+    statuses = [http().get(address, auth=BASIC, headers=headers).status_code for _ in range(40)]
+    assert {*statuses} == {200}
+
+
+def test_another_sites_form_logs_nobody_in(lonely: Shop) -> None:
+    answer = http().post(
+        f"{lonely.url}/dashboard/login",
+        data={"password": PASSWORD},
+        headers={"Origin": "https://evil.example"},
+        allow_redirects=False,
+    )
+    assert answer.status_code == 403
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_without_a_password_there_is_no_dashboard(
+    tmp_path_factory: pytest.TempPathFactory, shop: Shop
+) -> None:
+    folder = tmp_path_factory.mktemp("closed")
+    environ = shop.environ | {"TRYON_DATABASE": f"sqlite:///{folder}/tryon.db"}
+    client = create_app(load(environ | {"TRYON_DASHBOARD_PASSWORD": ""})).test_client()
+    for path in ("/dashboard/", "/dashboard/login", "/dashboard/stats.json"):
+        assert client.get(path).status_code == 404
+
+
+def test_another_password_ends_the_logins_with_the_old_one(
+    tmp_path_factory: pytest.TempPathFactory, shop: Shop
+) -> None:
+    folder = tmp_path_factory.mktemp("changed")
+    environ = shop.environ | {"TRYON_DATABASE": f"sqlite:///{folder}/tryon.db"}
+    old = create_app(load(environ)).test_client()
+    cookie = old.post("/dashboard/login", data={"password": PASSWORD}).headers["Set-Cookie"]
+    value = cookie.partition("=")[2].partition(";")[0]
+    rotated = f"{'fedcba9876543210' * 3},{environ['TRYON_SECRET_KEY']}"
+    for changed, status in (
+        ({"TRYON_SECRET_KEY": rotated}, 200),
+        ({"TRYON_DASHBOARD_PASSWORD": "another-password"}, 303),
+        ({"TRYON_SECRET_KEY": "fedcba9876543210" * 3}, 303),
+    ):
+        client = create_app(load(environ | changed)).test_client()
+        client.set_cookie("tryon_dashboard", value, path="/dashboard")
+        assert client.get("/dashboard/words").status_code == status

@@ -1,0 +1,141 @@
+"""`/dashboard/…`: the merchant's pages, and the words that they map."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+import requests
+
+from tests.routes.dashboard.merchant import log_in_once, stats, token
+from tests.servers import Shop, Vendor, eventually, unique
+from tests.storage.histories import (
+    ZONE,
+    attempt_id,
+    moment,
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "?from=2026-11-01&to=2026-11-02", "?from=2026-11-01&to=2026-11-01", "?range=365d",
+        "?product_id=sku-1", "?product_id=sku-1&device=phone", "by/product_id", "by/day?range=7d",
+        "by/channel?sort=completed", "attempts", "attempts?count=completed&range=90d", "words",
+        "definitions",
+    ],
+)  # fmt: skip
+def test_every_page_is_there(known: Shop, path: str) -> None:
+    answer = log_in_once(known).get(f"{known.url}/dashboard/{path}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_bad_question_is_answered_within_the_dashboard(known: Shop) -> None:
+    page = log_in_once(known).get(
+        f"{known.url}/dashboard/?from=2026-11-20&to=2026-11-01", headers={"Accept": "text/html"}
+    )
+    assert page.status_code == 400
+    assert "2026-11-20 is after 2026-11-01, the last day" in page.text
+    assert f'href="{known.url}/dashboard/words"' in page.text
+
+
+def test_a_cell_opens_the_attempts_behind_it_and_each_its_timeline(known: Shop) -> None:
+    browser = log_in_once(known)
+    page = browser.get(f"{known.url}/dashboard/?from=2026-11-01&to=2026-11-01").text
+    link = re.search(r'href="([^"]+count=abandoned[^"]*)"', page)
+    assert link
+    attempts = browser.get(link[1].replace("&amp;", "&")).text
+    ids = {*re.findall(r"/dashboard/attempts/([0-9a-f]{32})", attempts)}
+    assert ids == {attempt_id(moment("2026-11-01T01:30", ZONE), 2)}
+    attempt = browser.get(f"{known.url}/dashboard/attempts/{ids.pop()}").text
+    for name in ("click", "created", "launch", "callback"):
+        assert f"event: {name}" in attempt
+    assert "vendor.example/launch" not in attempt
+
+
+@pytest.mark.parametrize("name", ["0" * 32, "x", "0" * 31, "%27", "g" * 32])
+def test_an_unknown_attempt_is_not_found(known: Shop, name: str) -> None:
+    answer = log_in_once(known).get(f"{known.url}/dashboard/attempts/{name}")
+    assert answer.status_code == 404
+
+
+def test_moments_are_in_the_zone_of_the_shop(known: Shop) -> None:
+    a = attempt_id(moment("2026-11-01T00:00", ZONE), 1)
+    page = log_in_once(known).get(f"{known.url}/dashboard/attempts/{a}").text
+    assert "2026-11-01 00:00:00" in page
+    utc = datetime.fromtimestamp(int(a[:12], 16) / 1000, UTC)
+    assert f"{utc:%Y-%m-%d %H:%M:%S}" not in page
+
+
+def test_a_receipt_is_shown_as_text(shop: Shop, vendor: Vendor, merchant: requests.Session) -> None:
+    product_id = unique()
+    session = shop.click(product_id).json()
+    hostile = "</pre><script>alert(1)</script>"
+    call_back(shop, vendor, product_id, hostile)
+    eventually(lambda: shop.state(session) == "abandoned")
+    page = merchant.get(f"{shop.url}/dashboard/attempts", params={"product_id": product_id}).text
+    found = re.search(r"/dashboard/attempts/[0-9a-f]{32}", page)
+    assert found
+    attempt = merchant.get(f"{shop.url}{found[0]}").text
+    assert "&lt;/pre&gt;&lt;script&gt;" in attempt
+    assert "<script>alert" not in attempt
+
+
+def call_back(shop: Shop, vendor: Vendor, product_id: str, state: str) -> None:
+    """A callback as the vendor would send it, with any word."""
+    session = vendor.sessions(product_id)[0]
+    answer = shop.http.post(
+        session["callback_url"], json={"session_id": session["id"], "state": state}
+    )
+    assert answer.status_code == 204, answer.text
+
+
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def test_a_word_that_is_mapped_moves_its_attempts(
+    shop: Shop, vendor: Vendor, merchant: requests.Session
+) -> None:
+    product_id, word = unique(), unique("Half Way")
+    shop.click(product_id)
+    call_back(shop, vendor, product_id, word)
+    assert stats(shop, product_id=product_id)["totals"]["other"] == 1
+    page = merchant.get(f"{shop.url}/dashboard/words").text
+    assert word in page
+    fields = {"token": token(page), "word": word, "outcome": "completed"}
+    answer = merchant.post(f"{shop.url}/dashboard/words", data=fields)
+    assert answer.status_code == 200
+    unknown, _, mapped = answer.text.partition("Mapped here")
+    assert word not in unknown.partition("Words that no mapping knows")[2]
+    assert re.sub(r"\W", "_", word.lower()) in mapped
+    moved = {"other": 0, "completed": 1}
+    eventually(
+        lambda: moved.items() <= stats(shop, product_id=product_id)["totals"].items(), seconds=20
+    )
+    again = unique()
+    shop.click(again)
+    call_back(shop, vendor, again, word.lower().replace(" ", "-"))
+    assert stats(shop, product_id=again)["totals"]["completed"] == 1
+
+
+@pytest.mark.parametrize("fields", [{}, {"token": ""}, {"token": "wrong"}, {"token": "é" * 32}])
+def test_a_form_without_its_token_changes_nothing(
+    shop: Shop, merchant: requests.Session, fields: dict[str, str]
+) -> None:
+    word = unique()
+    sent = fields | {"word": word, "outcome": "completed"}
+    answer = merchant.post(f"{shop.url}/dashboard/words", data=sent)
+    assert answer.status_code == 403
+    assert word not in merchant.get(f"{shop.url}/dashboard/words").text
+    assert merchant.post(f"{shop.url}/dashboard/logout", data=fields).status_code == 403
+    assert merchant.get(f"{shop.url}/dashboard/", allow_redirects=False).status_code == 200
+
+
+@pytest.mark.parametrize("fields", [{"outcome": "sold"}, {"word": " "}, {"word": "x" * 201}, {}])
+def test_only_known_outcomes_can_be_mapped(
+    shop: Shop, merchant: requests.Session, fields: dict[str, str]
+) -> None:
+    page = merchant.get(f"{shop.url}/dashboard/words").text
+    answer = merchant.post(f"{shop.url}/dashboard/words", data=fields | {"token": token(page)})
+    assert answer.status_code == 400

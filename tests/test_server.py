@@ -1,0 +1,138 @@
+"""The server's processes: how many files they may open, reloads under load, and a quick stop."""
+
+import json
+import resource
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.servers import (
+    Shop,
+    Vendor,
+    eventually,
+    running_shop,
+    unique,
+)
+from tests.wire import assert_whole, clicking, connected, counted, http, rows
+
+
+def test_a_worker_may_open_as_many_files_as_the_system_lets_it(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = ours[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most // 2, most))  # which the shop inherits
+    try:
+        with running_shop(tmp_path, vendor) as shop:
+            limits = {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in shop.workers()}
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, ours)
+    assert limits == {(most, most)}
+
+
+def follow(shop: Shop, session: dict[str, Any], told: list[str], stop: threading.Event) -> None:
+    """Follow a session as a browser does: whenever the stream ends, connect again."""
+    while not stop.is_set():
+        try:
+            with http().get(session["events_url"], stream=True, timeout=10) as stream:
+                for line in stream.iter_lines(chunk_size=1):
+                    if line.startswith(b"data: "):
+                        told.append(json.loads(line[6:])["state"])
+                        if told[-1] == "completed":
+                            return
+        except requests.RequestException:
+            pass
+        time.sleep(0.05)
+
+
+def test_a_reload_under_load_drops_nothing_and_streams_go_on(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        watched = unique()
+        session = shop.click(watched).json()
+        told: list[str] = []
+        stop = threading.Event()
+        watcher = threading.Thread(target=follow, args=[shop, session, told, stop])
+        watcher.start()
+        product_id = unique()
+        old = set(shop.workers())
+        with clicking(shop, product_id) as found:
+            eventually(lambda: len(found) > 20)
+            shop.process.send_signal(signal.SIGHUP)
+            eventually(lambda: not old & set(shop.workers()), 30)
+            count = len(found)
+            eventually(lambda: len(found) > count + 20)
+        assert counted(
+            answer[0] if isinstance(answer, tuple) else repr(answer) for answer in found
+        ) == {201: len(found)}
+        ids = {answer[1] for answer in found}
+        kept = {row[0] for row in rows(shop, "SELECT public_id FROM attempts")}
+        assert ids <= kept
+        vendor.call_back(watched)
+        watcher.join(30)
+        stop.set()
+        assert told[0] == "waiting"
+        assert told[-1] == "completed"
+        assert_whole(shop)
+
+
+def test_a_reload_with_what_is_wrong_is_refused_and_the_workers_go_on(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    old, new = unique(), unique()
+    catalog, locale = tmp_path / "products.csv", tmp_path / "locale"
+    good = f"product_id,category\n{old},footwear\n"
+    catalog.write_text(good)
+    locale.write_text("de-DE")
+    settings = {"TRYON_CATALOG": str(catalog), "TRYON_LOCALE_FILE": str(locale)}
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        workers = shop.workers()
+
+        def reload_and_hear(word: str) -> None:
+            before = len(shop.logged())
+            shop.process.send_signal(signal.SIGHUP)
+            eventually(lambda: word in shop.logged()[before:] or shop.process.poll() is not None)
+            assert shop.process.poll() is None, shop.logged()
+
+        catalog.write_text(good + "sku 2,footwear\n")
+        reload_and_hear("products.csv: line 3")
+        catalog.unlink()
+        reload_and_hear("TRYON_CATALOG")
+        catalog.write_text(good + f"{new},footwear\n")
+        locale.write_text("German")
+        reload_and_hear("TRYON_LOCALE")
+        assert shop.workers() == workers
+        assert shop.click(old).status_code == 201
+        assert shop.click(new).status_code == 400
+        locale.write_text("de-DE")
+        shop.process.send_signal(signal.SIGHUP)
+        eventually(lambda: shop.click(new).status_code == 201)
+
+
+def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        session = shop.click(unique()).json()
+        streams = [http().get(session["events_url"], stream=True, timeout=10) for _ in range(20)]
+        idle = [connected(shop) for _ in range(20)]  # and some that never said a word
+        slow = unique("sim-slow")
+        answers: list[requests.Response] = []
+        clicker = threading.Thread(target=lambda: answers.append(shop.click(slow)))
+        clicker.start()
+        eventually(lambda: vendor.calls(slow))
+        began = time.monotonic()
+        shop.process.terminate()
+        shop.process.wait(30)
+        assert time.monotonic() - began < 13  # two for the vendor; it would be 15
+        clicker.join()
+        assert answers[0].status_code == 201
+        for stream in streams:
+            assert b'"waiting"' in stream.content  # it came to its end
+        for connection in idle:
+            connection.close()
+        created = rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL")
+        assert created == [(2,)]

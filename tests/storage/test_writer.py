@@ -13,7 +13,7 @@ from storage.events import Entry, event
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
 from storage.sqlite.store import SQLiteStore
 from storage.store import Committed, Conflict, StorageUnavailable
-from storage.writer import BATCH, Writer
+from storage.writer import Writer
 from tests.storage.histories import attempt_id, click, created, moment, table
 
 DONE = Committed(None, True, None)
@@ -95,14 +95,14 @@ def test_what_gathers_behind_a_commit_goes_in_one(disk: Disk) -> None:
 
 def test_a_group_has_a_bound(disk: Disk) -> None:
     writer = Writer(disk.commit)
-    with ThreadPoolExecutor(BATCH + 11) as pool:
+    with ThreadPoolExecutor(267) as pool:
         waiting = [pool.submit(writer.submit, entry(0))]
         disk.has_begun()
-        waiting += gathered(writer, pool, range(1, BATCH + 11))
+        waiting += gathered(writer, pool, range(1, 267))
         disk.may.set()
         for each in waiting:
             each.result(SECONDS)
-    assert [len(group) for group in disk.groups] == [1, BATCH, 10]
+    assert [len(group) for group in disk.groups] == [1, 256, 10]
 
 
 def test_too_many_waiting_are_refused_at_once_and_later_ones_are_not(disk: Disk) -> None:

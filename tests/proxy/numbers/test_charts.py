@@ -135,7 +135,7 @@ def test_a_forecasts_hover_values_begin_after_those_seen():
 
 def test_heights_are_proportional():
     line = path(charts.line("c", "t", days(3), [0, 50, 100]), "now")
-    assert line == [(0, charts.PLOT), (1, charts.PLOT / 2), (2, 0)]
+    assert line == [(0, 160), (1, 80), (2, 0)]
 
 
 def test_the_last_days_are_drawn_as_open():
@@ -167,7 +167,7 @@ def test_bars_stand_on_one_another():
     svg = read(chart)
     drawn = {p.get("class"): p.get("d", "") for p in svg.iter("path")}
     assert drawn["completed"].count("M") == 7
-    assert drawn["failed"] == f"M1.15 {charts.PLOT / 3:.1f}h0.7V0h-0.7z"
+    assert drawn["failed"] == "M1.15 53.3h0.7V0h-0.7z"
 
 
 def test_a_forecasts_fan_opens_at_the_last_day_seen():

@@ -14,7 +14,6 @@ from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.exports import parts, safe
 from proxy.numbers.overview import Overview, overview, plan_fit
 from proxy.numbers.questions import (
-    LONGEST_DAYS,
     RANGES,
     BadQuestion,
     answer,
@@ -76,9 +75,9 @@ def test_an_address_asks_the_same_again() -> None:
 
 def test_the_longest_range_can_be_asked_and_one_day_more_cannot() -> None:
     last = date(2026, 1, 1)
-    first = last - timedelta(LONGEST_DAYS - 1)
+    first = last - timedelta(3_659)
     question = read_question({"from": [str(first)], "to": [str(last)]}, TUESDAY)
-    assert len(question.scope.days) == LONGEST_DAYS
+    assert len(question.scope.days) == 3_660
     with pytest.raises(BadQuestion) as refused:
         read_question({"from": [str(first - timedelta(1))], "to": [str(last)]}, TUESDAY)
     assert refused.value.parameter == "from"

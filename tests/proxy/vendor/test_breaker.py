@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.refusals import Refusal
-from proxy.vendor.breaker import FAILURES_TO_OPEN, Breaker
+from proxy.vendor.breaker import Breaker
 from storage.sqlite.counters import SQLiteCounters
 from storage.store import StorageUnavailable
 
@@ -40,7 +40,7 @@ def closed(breaker: Breaker) -> tuple[str, int | None]:
 
 
 def open_breaker(breaker: Breaker) -> None:
-    for _ in range(FAILURES_TO_OPEN):
+    for _ in range(10):
         breaker.failed()
 
 
@@ -104,7 +104,7 @@ def test_the_breaker_opens_after_failures_in_a_row_over_all_workers(
     worker: Callable[[], Breaker],
 ) -> None:
     one, other = worker(), worker()
-    for breaker in [one, other] * (FAILURES_TO_OPEN // 2 - 1) + [one]:
+    for breaker in [one, other] * 4 + [one]:
         breaker.failed()
     assert other.check() is False
     other.failed()
@@ -115,7 +115,7 @@ def test_the_breaker_opens_after_failures_in_a_row_over_all_workers(
 def test_a_success_starts_the_row_again(worker: Callable[[], Breaker]) -> None:
     breaker = worker()
     for _ in range(3):
-        for _ in range(FAILURES_TO_OPEN - 1):
+        for _ in range(9):
             breaker.failed()
         assert breaker.check() is False
         breaker.succeeded()

@@ -28,7 +28,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from proxy.refusals import Refusal
 from proxy.vendor import connections as exchange
-from proxy.vendor.breaker import FAILURES_TO_OPEN, Breaker
+from proxy.vendor.breaker import Breaker
 from proxy.vendor.client import UpstreamClient, UpstreamFailure
 from proxy.vendor.contract import session_request
 from storage.events import UpstreamCall
@@ -333,7 +333,7 @@ def test_an_hour_of_500s_costs_fewer_calls_than_clicks(
 
 
 def test_a_probe_of_the_breaker_gets_one_try(world: World, vendor: responses.RequestsMock) -> None:
-    for _ in range(FAILURES_TO_OPEN):
+    for _ in range(10):
         world.breaker.failed()
     now = world.now_ms()
     world.breaker._clock = lambda: now  # the second of the probe lasts
@@ -347,7 +347,7 @@ def test_a_probe_of_the_breaker_gets_one_try(world: World, vendor: responses.Req
 def test_a_refused_product_shows_that_the_vendor_is_back(
     world: World, vendor: responses.RequestsMock
 ) -> None:
-    for _ in range(FAILURES_TO_OPEN):
+    for _ in range(10):
         world.breaker.failed()
     vendor.post(URL, status=400)
     assert failure(world.client()).code == "not_available"
@@ -359,7 +359,7 @@ def test_a_vendor_that_answers_is_not_broken(
     world: World, vendor: responses.RequestsMock, status: int
 ) -> None:
     vendor.post(URL, status=status, headers={"Retry-After": "60"})
-    for _ in range(2 * FAILURES_TO_OPEN):
+    for _ in range(20):
         failure(world.client())
         world.slept.append(60)
     assert world.breaker.state()["breaker"] == "closed"

@@ -19,7 +19,6 @@ import pytest
 
 from storage.events import Entry, Event, Receipt, event
 from storage.funnel import MONTHS
-from storage.sqlite.batch import CALLBACKS_PER_ATTEMPT, RECEIPTS_PER_ATTEMPT
 from storage.sqlite.connection import connect
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
 from storage.sqlite.store import SQLiteStore
@@ -196,10 +195,10 @@ def test_a_callback_about_another_session_is_kept_and_not_counted(
 def test_receipts_of_one_attempt_are_bounded(store: SQLiteStore) -> None:
     store.commit([session(A), session(B)])
     one = delivery(callback(A, NOON + MINUTE, "done"))
-    store.commit([one] * (RECEIPTS_PER_ATTEMPT + 20))
+    store.commit([one] * 70)
     store.commit([delivery(callback(B, NOON + MINUTE, "done"))])
     of = [row[1] for row in table(store.path, "receipts")]
-    assert (of.count(A), of.count(B)) == (RECEIPTS_PER_ATTEMPT, 1)
+    assert (of.count(A), of.count(B)) == (50, 1)
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -209,11 +208,11 @@ def test_words_of_one_attempt_are_bounded(store: SQLiteStore, early: bool) -> No
     told = callback(A, NOON + MINUTE, "weird")
     many = [
         told._replace(key=f"{told.key}{number}", props={**told.props, "state": f"w{number}"})
-        for number in range(CALLBACKS_PER_ATTEMPT + 20)
+        for number in range(70)
     ]
     results = store.commit([delivery(each) for each in many])
     verdicts = [result.verdict for result in results if isinstance(result, Committed)]
-    assert verdicts == ["accepted"] * CALLBACKS_PER_ATTEMPT + ["too_many"] * 20
+    assert verdicts == ["accepted"] * 50 + ["too_many"] * 20
     assert [row[2] for row in table(store.path, "events")].count("callback") == len(many) - 20
     assert Maintenance(store).verify() == []
 

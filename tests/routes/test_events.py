@@ -27,3 +27,18 @@ def test_an_impression_is_counted_once(shop: Shop, kind: str) -> None:
 )  # fmt: skip
 def test_a_wrong_beacon_is_refused(shop: Shop, body: str) -> None:
     refused(post(shop, "/events", body), 400, "bad_request")
+
+
+def test_an_impression_of_a_bot_counts_nowhere(shop: Shop) -> None:
+    product_id = unique()
+    body = json.dumps({"name": "impression", "product_id": product_id})
+    assert post(shop, "/events", body, User_Agent="Googlebot/2.1").status_code == 204
+    sql = "SELECT impressions FROM totals_day_product WHERE product_id = ? AND impressions"
+    assert rows(shop, sql, product_id) == []
+
+
+def test_a_failure_that_only_the_browser_saw_is_kept_with_its_code(shop: Shop) -> None:
+    body = json.dumps({"name": "error", "product_id": unique(), "code": (code := unique("lost"))})
+    assert post(shop, "/events", body, Content_Type="text/plain").status_code == 204
+    sql = "SELECT name, source FROM events WHERE props ->> 'code' = ?"
+    assert rows(shop, sql, code) == [("error", "button")]

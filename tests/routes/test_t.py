@@ -2,7 +2,10 @@
 
 import re
 
-from tests.servers import Shop, unique
+import pytest
+
+from tests.servers import PHONE, Shop, Vendor, http, unique
+from tests.wire import rows
 
 
 def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
@@ -15,3 +18,37 @@ def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
     assert answer.status_code == 303
     assert "/handoff/" in answer.headers["Location"]
     assert shop.http.get(answer.headers["Location"]).status_code == 200
+
+
+def test_looking_at_it_creates_nothing(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique()
+    answer = http().get(f"{shop.url}/t/{product_id}", headers={"User-Agent": PHONE})
+    assert answer.status_code == 200
+    assert vendor.calls(product_id) == 0
+    assert rows(shop, "SELECT 1 FROM attempts WHERE product_id = ?", product_id) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "product_id", "category"),
+    [
+        ("sku-1", "sku-1", "footwear"),
+        ("sku-1?category=eyewear", "sku-1", "eyewear"),
+        ("shoes/sku-1", "shoes/sku-1", "footwear"),
+    ],
+)
+def test_its_form_asks_for_the_product_of_the_address(
+    shop: Shop, path: str, product_id: str, category: str
+) -> None:
+    page = http().get(f"{shop.url}/t/{path}").text
+    assert f'<form class="wide" method="post" action="{shop.url}/sessions">' in page
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    assert (fields["product_id"], fields["category"]) == (product_id, category)
+
+
+def test_caches_may_keep_one_for_each_language(shop: Shop) -> None:
+    address = f"{shop.url}/t/sku-1"
+    answer = http().get(address, headers={"Accept-Language": "de-AT, en;q=0.5"})
+    assert '<html lang="de"' in answer.text
+    assert answer.headers["Cache-Control"] == "public, max-age=60"
+    assert answer.headers["Vary"] == "Accept-Language"
+    assert '<html lang="fr"' in http().get(f"{address}?lang=fr").text

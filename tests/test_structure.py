@@ -1,6 +1,7 @@
 """Imports run one way, in the words of the folders; each URL has its module, template and test."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,14 @@ DATABASES = (
     "psycopg",
     "storage.postgres",
 )
+ROUTES = [name for name in OURS if name.startswith("proxy.routes.")]
+# A module of routes is named after the first segment of their paths, but for these.
+ELSEWHERE = {
+    "demo": {"", "shop"},
+    "ops": {"healthz", "readyz", "metrics", "openapi.json"},
+    "static": {"static", "theme.css", "custom-elements.json"}
+    | {"try-on-button.js", "try-on-button.d.ts"},
+}
 
 
 def imports(name: str) -> Iterator[str]:
@@ -124,3 +133,60 @@ def test_the_simulator_shares_nothing_with_the_app(path: Path) -> None:
         ]
     finally:
         del MODULES["simulator.x"]
+
+
+def given(name: str, *functions: str) -> Iterator[str]:
+    """What is the first argument wherever a module calls one of these functions."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in functions:
+            assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
+            yield node.args[0].value
+
+
+def first_segments(name: str) -> set[str]:
+    """Of the paths that a module answers."""
+    prefix = re.search(r'url_prefix="([^"]*)"', MODULES[name].read_text())
+    paths = given(name, "routes.route", "routes.get", "routes.post")
+    return {f"{prefix[1] if prefix else ''}{path}".split("/")[1] for path in paths}
+
+
+def templates(name: str) -> set[str]:
+    return set(given(name, "render_template"))
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_each_module_of_routes_is_named_after_what_it_answers(name: str) -> None:
+    area = name.split(".")[2]
+    if name != "proxy.routes.dashboard":  # what its modules share
+        assert first_segments(name) == ELSEWHERE.get(area, {area})
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_each_module_of_routes_has_its_tests(name: str) -> None:
+    *folders, last = name.split(".")[2:]
+    folder = ROOT.joinpath("tests", "routes", *folders)
+    assert (folder / f"test_{last}.py").exists() or [*(folder / last).glob("test_*.py")]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tests/routes").glob("[!_]*")), ids=lambda path: path.stem
+)
+def test_each_test_of_routes_is_named_after_a_module(path: Path) -> None:
+    assert f"proxy.routes.{path.stem.removeprefix('test_')}" in MODULES
+
+
+@pytest.mark.parametrize("name", ROUTES)
+def test_each_template_is_named_after_the_module_that_renders_it(name: str) -> None:
+    area = name.split(".")[2]
+    for template in templates(name):
+        assert re.fullmatch(rf"{area}(_\w+)?\.html|{area}/\w+\.html", template)
+
+
+def test_each_template_is_rendered_by_a_route_or_shared() -> None:
+    folder = ROOT / "templates"
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.html")}
+    rendered = set().union(*map(templates, ROUTES))
+    assert rendered <= found
+    # `error.html` is rendered by `web.error_pages`.
+    shared = {"base.html", "parts.html", "error.html"}
+    assert {name.rpartition("/")[2] for name in found - rendered} <= shared

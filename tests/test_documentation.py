@@ -62,7 +62,6 @@ def test_every_path_that_is_named_exists(document: Path) -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.skipif(not (ROOT / "tests/routes").is_dir(), reason="tests are named by new places")
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_test_that_is_named_exists(document: Path) -> None:
     for path in named(document, "tests"):

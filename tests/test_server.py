@@ -3,10 +3,12 @@
 import json
 import resource
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -136,3 +138,22 @@ def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vend
             connection.close()
         created = rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL")
         assert created == [(2,)]
+
+
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"
+
+
+def test_a_connection_is_closed_after_a_thousand_requests(shop: Shop) -> None:
+    address = urlsplit(shop.url)
+    with socket.create_connection((address.hostname, address.port), 30) as connection:
+        connection.sendall(HEALTHZ * 999)
+        answers = b""
+        while answers.count(b'{"status":"ok"}') < 999:
+            answers += connection.recv(65_536)
+        assert b"Connection: close" not in answers
+        connection.sendall(HEALTHZ * 2)
+        last = b""
+        while more := connection.recv(65_536):
+            last += more
+    assert last.count(b"HTTP/1.1 200 OK") == 1
+    assert b"Connection: close" in last

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
-from tests.browser.stage import LINK, STRICT, WITNESS, Api, Merchant, Product
+from tests.browser import fonts
+from tests.browser.stage import LINK, STRICT, WITNESS, Api, Merchant, Product, lacking
 from tests.servers import Shop, Vendor, running_shop
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -33,9 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        if os.environ.get("REQUIRE_BROWSER") == "1":
-            pytest.fail("no Chromium was found, and REQUIRE_BROWSER demands one")
-        pytest.skip("no Chromium was found: install it, or name it in CHROMIUM")
+        lacking("no Chromium was found: install it, or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
@@ -45,6 +44,24 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def installed(chromium: Browser) -> set[str]:
+    """Those of the fonts that layouts are held in which this machine has."""
+    page = chromium.new_page()
+    found = {family for family in fonts.PACKAGES if fonts.draws(page, family)}
+    page.close()
+    return found
+
+
+@pytest.fixture(params=fonts.PACKAGES)
+def font(request: pytest.FixtureRequest, installed: set[str]) -> str:
+    """A wide and a narrow one in turn: a layout must hold in both, whatever is installed."""
+    family = str(request.param)
+    if family not in installed:
+        lacking(f"the font {family} is not installed (Debian: {fonts.PACKAGES[family]})")
+    return family
 
 
 @pytest.fixture(scope="session")

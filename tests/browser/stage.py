@@ -2,17 +2,19 @@
 
 import io
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
 import zxingcpp
 from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from proxy.tryon.qr import LinkCodes
 from proxy.web import i18n
-from tests.servers import Shop
+from tests.servers import PASSWORD, Shop
 
 # As strict as a product page can be; the shop's origin is filled in.
 STRICT = (
@@ -182,6 +184,21 @@ class Product:
     def broken(self) -> list[str]:
         """Violated policies, errors and unhandled rejections."""
         return list(self.page.evaluate("broken"))
+
+
+def lacking(what: str) -> NoReturn:
+    """Skip by name what this machine cannot show; in CI, which installs all of it, fail."""
+    if os.environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what} (REQUIRE_BROWSER demands it)")
+    pytest.skip(what)
+
+
+def log_in(page: Page, shop: Shop) -> None:
+    """To the dashboard's first page."""
+    page.goto(f"{shop.url}/dashboard/login")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/dashboard/")
 
 
 def scan(picture: bytes) -> str:

@@ -6,17 +6,15 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.servers import PASSWORD, Shop, unique
+from tests.browser.stage import log_in
+from tests.servers import Shop, unique
 
 
 @pytest.fixture
 def page(context: Callable[..., BrowserContext], tryon: Shop) -> Page:
     tryon.click(unique())
     page: Page = context(viewport={"width": 1000, "height": 900}).new_page()
-    page.goto(f"{tryon.url}/dashboard/login")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/dashboard/")
+    log_in(page, tryon)
     return page
 
 
@@ -49,14 +47,6 @@ def test_a_chart_tells_its_days_by_the_arrow_keys(page: Page) -> None:
     expect(values(page)).not_to_have_text(last)
     chart.press("ArrowRight")
     expect(values(page)).to_have_text(last)
-
-
-@pytest.mark.parametrize("width", [768, 1024, 1440])
-def test_funnel_and_vendor_are_read_without_scrolling(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    for name in ("funnel", "vendor"):
-        for box in page.locator(f"[aria-labelledby={name}] .scroll").all():
-            assert box.evaluate("box => box.scrollWidth <= box.clientWidth"), name
 
 
 def test_each_chart_says_what_its_lines_are(page: Page) -> None:

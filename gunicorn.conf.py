@@ -35,7 +35,7 @@ keepalive = 30  # also how long a request's headers may take
 # its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
 forwarded_allow_ips = ""
 graceful_timeout = 15
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - heartbeat files
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - heartbeat files
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"
 

@@ -1,11 +1,20 @@
 """One vendor and one shop for all tests that need nothing special of them, and a quiet shop."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers import Shop, Vendor, running_shop, running_vendor
+
+# Whoever runs the tests may work with the app, or behind a proxy, in the same terminal; and what
+# commands print follows the terminal.
+TERMINAL = {"TERM", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"}
+for name in [*os.environ]:
+    ours = name.startswith(("TRYON_", "SIMULATOR_"))
+    if ours or name.lower().endswith("_proxy") or name in TERMINAL:
+        del os.environ[name]
 
 # The same examples each time, and no time limit: a machine that stands still proves nothing wrong.
 settings.register_profile(

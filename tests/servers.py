@@ -1,6 +1,7 @@
 """Real servers for tests: the vendor's simulator, and the app under gunicorn; both on loopback."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -26,20 +27,27 @@ DESKTOP = (
 TOKEN = "canary-7f3d1c95e2-token"  # the simulator's; tests look for it in whatever comes out
 PASSWORD = "a-password-for-tests"
 METRICS_TOKEN = "a-metrics-token-for-tests"
+APP = "app:create_app()"
 
 T = TypeVar("T")
 
 
+# All that a server of ours is told by its surroundings: no setting, proxy or time zone that whoever
+# runs the tests happens to have.
+SURROUNDINGS = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+# Below those that the system gives to outgoing connections, of which the tests make thousands: one
+# of them could take a port between its being found free and its being listened on.
+PORTS = range(20_000, 32_000)
+
+
 def free_port(*, and_the_next: bool = False) -> int:
     while True:
-        with socket.socket() as probe, socket.socket() as another:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            if not and_the_next:
-                return port
-            with suppress(OSError):
+        port = random.SystemRandom().choice(PORTS)
+        with suppress(OSError), socket.socket() as probe, socket.socket() as another:
+            probe.bind(("127.0.0.1", port))
+            if and_the_next:
                 another.bind(("127.0.0.1", port + 1))
-                return port
+            return port
 
 
 def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
@@ -99,29 +107,32 @@ class Shop:
         self.database = folder / "tryon.db"
         self.log = folder / "log"
         self.http = http()
-        self.environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PORT": str(port),
-            "TRYON_API_TOKEN": TOKEN,
-            "TRYON_API_URL": f"{vendor_url}/v1",
-            "TRYON_PUBLIC_URL": self.url,
-            "TRYON_SECRET_KEY": "0123456789abcdef" * 3,
-            "TRYON_DATABASE": f"sqlite:///{self.database}",
-            "TRYON_LAUNCH_HOSTS": vendor_url.partition("//")[2] + ",launch.tryon-api.com",
-            "TRYON_CATEGORIES": "footwear,eyewear",
-            "TRYON_CLIENT_RATE": "100000/minute",
-            "TRYON_DASHBOARD_PASSWORD": PASSWORD,
-            "TRYON_METRICS_TOKEN": METRICS_TOKEN,
-            "TRYON_WORKERS": "2",
-        } | settings
+        self.environ = (
+            SURROUNDINGS
+            | {
+                "HOME": str(folder),
+                "PORT": str(port),
+                "TRYON_API_TOKEN": TOKEN,
+                "TRYON_API_URL": f"{vendor_url}/v1",
+                "TRYON_PUBLIC_URL": self.url,
+                "TRYON_SECRET_KEY": "0123456789abcdef" * 3,
+                "TRYON_DATABASE": f"sqlite:///{self.database}",
+                "TRYON_LAUNCH_HOSTS": vendor_url.partition("//")[2] + ",launch.tryon-api.com",
+                "TRYON_CATEGORIES": "footwear,eyewear",
+                "TRYON_CLIENT_RATE": "100000/minute",
+                "TRYON_DASHBOARD_PASSWORD": PASSWORD,
+                "TRYON_METRICS_TOKEN": METRICS_TOKEN,
+                "TRYON_WORKERS": "2",
+            }
+            | settings
+        )
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"],
-                cwd=ROOT,
+                [sys.executable, "-m", "gunicorn", "-c", f"{ROOT}/gunicorn.conf.py", APP],
+                cwd=self.folder,  # where nobody's .env is
                 env=self.environ,
                 stdout=log,
                 stderr=log,
@@ -153,7 +164,7 @@ class Shop:
         """`tryon …` with this shop's settings."""
         return subprocess.run(
             [sys.executable, "-c", "from app import cli; cli()", *arguments],
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.environ,
             capture_output=True,
             text=True,
@@ -184,7 +195,7 @@ class Shop:
 def running_vendor() -> Iterator[Vendor]:
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--port", "0", "--token", TOKEN],
-        cwd=ROOT,
+        env=SURROUNDINGS,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -18,6 +19,9 @@ from simulator.__main__ import simulate
 @click.version_option(package_name="tryon-proxy")
 def cli() -> None:
     """Virtual try-on beside a shop."""
+    # As Python does for errors: a mark that a terminal's encoding lacks must not end a command.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 @cli.command()

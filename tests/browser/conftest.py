@@ -15,6 +15,7 @@ from tests.servers import Shop, Vendor, running_shop
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 FLAGS = (
     "--no-sandbox",
+    "--disable-dev-shm-usage",  # which is as small as 64 MB in a container, or not there
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

@@ -1,5 +1,6 @@
 """What a command says, in this process, of a shop that does not run."""
 
+from contextlib import chdir
 from zoneinfo import ZoneInfo
 
 from click.testing import CliRunner
@@ -18,7 +19,8 @@ def store_of(shop: Shop) -> SQLiteStore:
 
 def told(shop: Shop, *arguments: str, status: int = 0) -> str:
     """What a command says: its output, or its complaint."""
-    found = CliRunner().invoke(cli, arguments, env=shop.environ | {"COLUMNS": "120"})
+    with chdir(shop.folder):
+        found = CliRunner().invoke(cli, arguments, env=shop.environ | {"COLUMNS": "120"})
     assert found.exit_code == status, found.output
     assert found.exception is None or isinstance(found.exception, SystemExit)
     return found.stdout if status == 0 else found.stderr

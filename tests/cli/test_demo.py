@@ -1,23 +1,27 @@
 """`tryon demo`: all of it on one machine, started and stopped together."""
 
-import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT, eventually, free_port, http
+from tests.servers import ROOT, SURROUNDINGS, eventually, free_port, http
 from tests.wire import responds
 
 
-def test_the_demo_starts_all_of_it_and_stops_all_of_it() -> None:
+def test_the_demo_starts_all_of_it_and_stops_all_of_it(tmp_path: Path) -> None:
+    # It keeps its database and its secrets beside the program; those of `make run` are not ours.
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "var", "tests", "benchmarks"))
     port = free_port(and_the_next=True)
     process = subprocess.Popen(
         [sys.executable, "-c", "from app import cli; cli()", "demo"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PORT": str(port), "HOST": "127.0.0.1"},
+        cwd=tmp_path,
+        env=SURROUNDINGS | {"PYTHONPATH": str(copy), "PORT": str(port), "HOST": "127.0.0.1"},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -64,8 +68,7 @@ def test_the_demo_refuses_what_is_no_port(port: str) -> None:
 def _demo(**environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from app import cli; cli()", "demo"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOST": "127.0.0.1"} | environ,
+        env=SURROUNDINGS | {"HOST": "127.0.0.1"} | environ,
         capture_output=True,
         text=True,
         timeout=60,

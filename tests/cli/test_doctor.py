@@ -15,6 +15,16 @@ def test_doctor_finds_a_running_shop_well(quiet_shop: Shop) -> None:
     assert TOKEN not in found.stdout + found.stderr
 
 
+@pytest.mark.parametrize("command", ["doctor", "stats"])
+def test_a_terminal_that_lacks_a_mark_is_told_all_the_same(
+    quiet_shop: Shop, tmp_path: Path, command: str
+) -> None:
+    environ = quiet_shop.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    found = Shop(tmp_path, "", 1, **environ).command(command)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "Clicks" in found.stdout if command == "stats" else "\\u2713 database" in found.stdout
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "part", "mend"),
     [

@@ -13,7 +13,7 @@ import pytest
 from proxy.numbers.exports import safe
 from storage.events import Entry, now_ms
 from tests.cli.terminal import DAYS, store_of, told
-from tests.servers import ROOT, Shop
+from tests.servers import Shop
 from tests.storage.histories import attempt_id, click
 
 
@@ -62,7 +62,7 @@ def test_events_are_listed_and_followed(shop: Shop) -> None:
     assert table == [{name: str(safe(value)) for name, value in each.items()} for each in listed]
     process = subprocess.Popen(
         [sys.executable, "-c", "from app import cli; cli()", "events", "--follow", "--json"],
-        cwd=ROOT,
+        cwd=shop.folder,
         env=shop.environ,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,12 +1,11 @@
 """`tryon serve`: it works where it is called, and names what it lacks."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.routes.dashboard.merchant import log_in, token
-from tests.servers import ROOT, Shop, Vendor, eventually, free_port, unique
+from tests.servers import APP, ROOT, SURROUNDINGS, Shop, Vendor, eventually, free_port, unique
 from tests.wire import responds, rows
 
 SERVE = ["-c", "from app import cli; cli()", "serve"]
@@ -23,7 +22,7 @@ def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendo
         process = subprocess.Popen(
             [sys.executable, "-P", *SERVE],
             cwd=tmp_path,
-            env=environ | {"PYTHONPATH": str(ROOT)},
+            env=environ,
             stdout=log,
             stderr=log,
         )
@@ -49,7 +48,7 @@ def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendo
 def test_it_says_which_folder_is_missing(shop: Shop) -> None:
     found = subprocess.run(
         [sys.executable, *SERVE],
-        cwd=ROOT,
+        cwd=shop.folder,
         env=shop.environ | {"TRYON_DATABASE": "sqlite:////nowhere/at/all.db"},
         capture_output=True,
         text=True,
@@ -62,11 +61,11 @@ def test_it_says_which_folder_is_missing(shop: Shop) -> None:
 
 
 def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> None:
-    for command in (["-m", "gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"], SERVE):
+    for command in (["-m", "gunicorn", "-c", f"{ROOT}/gunicorn.conf.py", APP], SERVE):
         found = subprocess.run(
             [sys.executable, *command],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"]},
+            cwd=tmp_path,
+            env=SURROUNDINGS,
             capture_output=True,
             text=True,
             timeout=30,

@@ -290,3 +290,30 @@ def test_the_end_of_the_worker_ends_all_streams_and_takes_no_more(
     another = Browser()
     with closing(another.socket), closing(another.environ["gunicorn.socket"]):
         assert not lives.take_over(WAITING, another.environ)
+
+
+def test_one_look_sends_forty_heartbeats_and_leaves_the_others_to_the_next(
+    facts: Facts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Live, "_run", lambda _: None)  # its looks are made here
+    lives = Live(facts, Links("https://tryon.shop.example"))  # type: ignore[arg-type]
+    browsers = [Browser() for _ in range(50)]
+    for browser in browsers:
+        browser.follow(lives)
+        browser.socket.setblocking(False)
+    began = time.monotonic()
+    monkeypatch.setattr(live.time, "monotonic", lambda: began + 21)
+    for beats in (40, 10, 0):
+        lives._beat()
+        assert sum(map(has_heard, browsers)) == beats
+    lives.close()
+    for browser in browsers:
+        browser.socket.close()
+        browser.environ["gunicorn.socket"].close()
+
+
+def has_heard(browser: Browser) -> bool:
+    try:
+        return b"still here" in browser.socket.recv(4096)
+    except BlockingIOError:
+        return False

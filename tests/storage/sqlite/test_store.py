@@ -505,3 +505,32 @@ def test_it_is_as_durable_as_it_says(store: SQLiteStore) -> None:
     with closing(connect(store.path)) as db:
         strict = db.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict")
         assert {row[0] for row in strict} >= {"events", "attempts", "receipts", "meta", *TABLES}
+
+
+HOLD_THE_TURN = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as locks:
+    fcntl.lockf(locks, fcntl.LOCK_EX, 1, 0)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_writer_waits_for_its_turn_among_the_workers(store: SQLiteStore) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD_THE_TURN, f"{store.path}-lock"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        writing = threading.Thread(target=store.commit, args=[[session(A)]])
+        writing.start()
+        writing.join(0.5)
+        assert writing.is_alive()
+        assert store.attempt(A) is None
+        other.stdin.close()
+        writing.join(30)
+    assert store.attempt(A) is not None

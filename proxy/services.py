@@ -14,9 +14,9 @@ from proxy.tryon.limits import Limits
 from proxy.tryon.live import Live
 from proxy.tryon.sessions import Sessions
 from proxy.tryon.state import Links
-from proxy.vendor.breaker import Breaker
-from proxy.vendor.client import UpstreamClient
-from proxy.vendor.outcomes import Outcomes
+from proxy.upstream.breaker import Breaker
+from proxy.upstream.client import UpstreamClient
+from proxy.upstream.outcomes import Outcomes
 from proxy.web import theme
 from proxy.web.login import Login
 from proxy.web.origins import Origins

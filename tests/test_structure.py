@@ -15,7 +15,7 @@ STOREYS = (
     ("proxy.services",),
     ("proxy.web",),
     ("proxy.tryon",),
-    ("proxy.vendor", "proxy.numbers", "proxy.catalog"),
+    ("proxy.upstream", "proxy.numbers", "proxy.catalog"),
     ("storage",),
     ("proxy",),  # its ground floor: modules that import nothing of ours
 )
@@ -30,7 +30,7 @@ MODULES = {
 OURS = sorted(MODULES)
 # Who may open a connection: an attacker's URL must find nothing else to go through.
 DIALLERS = ("requests", "urllib3", "urllib.request", "http.client", "socket", "ftplib", "smtplib")
-MAY_DIAL = ("proxy.vendor", "proxy.cli.doctor", "proxy.cli.demo")
+MAY_DIAL = ("proxy.upstream", "proxy.cli.doctor", "proxy.cli.demo")
 # What opens a database, or is one.
 DATABASES = (
     "sqlite3",

@@ -15,8 +15,8 @@ from proxy import services
 from proxy.catalog import products
 from proxy.cli.context import console
 from proxy.settings import Settings, SettingsError, load, table, unknown
-from proxy.vendor.breaker import Breaker
-from proxy.vendor.client import UpstreamClient
+from proxy.upstream.breaker import Breaker
+from proxy.upstream.client import UpstreamClient
 from storage.database import engine, private_counters
 from storage.events import Entry
 from storage.store import StorageUnavailable

@@ -8,8 +8,8 @@ import click
 from proxy.cli.context import printable, progress, with_database
 from proxy.numbers.questions import today
 from proxy.settings import Settings
-from proxy.vendor.completion import read_receipt
-from proxy.vendor.outcomes import OUTCOMES
+from proxy.upstream.completion import read_receipt
+from proxy.upstream.outcomes import OUTCOMES
 from storage.database import Database
 
 

@@ -10,7 +10,7 @@ from proxy import metrics
 from proxy.services import services
 from proxy.strict_json import Unreadable
 from proxy.tryon.keys import signature_is_valid
-from proxy.vendor.completion import Completion, callback_event, read_callback
+from proxy.upstream.completion import Completion, callback_event, read_callback
 from proxy.web import access_log
 from proxy.web.problems import Problem
 from proxy.web.request import is_coded, read_body

@@ -12,8 +12,8 @@ from proxy.catalog.products import Product
 from proxy.refusals import Refusal
 from proxy.tryon.keys import TOKEN, CallbackKeys, new_token
 from proxy.tryon.limits import LimitReached, Limits
-from proxy.vendor.client import UpstreamClient, UpstreamFailure
-from proxy.vendor.contract import Session, session_request
+from proxy.upstream.client import UpstreamClient, UpstreamFailure
+from proxy.upstream.contract import Session, session_request
 from storage.events import (
     EARLIEST_MS,
     LATEST_MS,

@@ -14,7 +14,7 @@ from proxy.numbers.overview import NAMES, overview, table
 from proxy.numbers.questions import RANGES, today
 from proxy.routes.dashboard import question, read
 from proxy.services import services
-from proxy.vendor.outcomes import CHOICES, OUTCOMES, normal_word
+from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web.problems import Problem
 from storage.events import now_ms
 from storage.numbers import LISTED

@@ -35,9 +35,9 @@ from urllib3.exceptions import HTTPError
 from proxy.refusals import Refusal
 from proxy.settings import Settings
 from proxy.strict_json import Unreadable, read_json
-from proxy.vendor.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
-from proxy.vendor.connections import Adapter, tls_context
-from proxy.vendor.contract import Session, is_launch_url, vendor_reason
+from proxy.upstream.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
+from proxy.upstream.connections import Adapter, tls_context
+from proxy.upstream.contract import Session, is_launch_url, vendor_reason
 from storage.events import UpstreamCall, now_ms
 
 LARGEST_REPLY = 256 * 1024

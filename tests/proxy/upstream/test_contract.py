@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from proxy.vendor.contract import Session, is_launch_url, session_request, vendor_reason
+from proxy.upstream.contract import Session, is_launch_url, session_request, vendor_reason
 
 REQUEST = {
     "product_id": "sku-12345",

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.strict_json import Unreadable
-from proxy.vendor.completion import Completion, read_callback
-from proxy.vendor.outcomes import OUTCOMES
+from proxy.upstream.completion import Completion, read_callback
+from proxy.upstream.outcomes import OUTCOMES
 
 
 def callback(**members: object) -> Completion:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.refusals import Refusal
-from proxy.vendor.breaker import Breaker
+from proxy.upstream.breaker import Breaker
 from storage.sqlite.counters import SQLiteCounters
 from storage.store import StorageUnavailable
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proxy.strict_json import Unreadable, read_json
-from proxy.vendor.outcomes import OUTCOMES, normal_word
+from proxy.upstream.outcomes import OUTCOMES, normal_word
 from storage.events import EARLIEST_MS, LATEST_MS, Event, event
 
 LONGEST_WORD = 512  # characters of an id, a state or a reference

@@ -20,9 +20,9 @@ from types import SimpleNamespace  # noqa: E402
 import gevent  # noqa: E402
 from pydantic import SecretStr  # noqa: E402
 
-from proxy.vendor.breaker import Breaker  # noqa: E402
-from proxy.vendor.client import UpstreamClient, UpstreamFailure  # noqa: E402
-from proxy.vendor.contract import session_request  # noqa: E402
+from proxy.upstream.breaker import Breaker  # noqa: E402
+from proxy.upstream.client import UpstreamClient, UpstreamFailure  # noqa: E402
+from proxy.upstream.contract import session_request  # noqa: E402
 from storage.sqlite.counters import SQLiteCounters  # noqa: E402
 
 native_sleep = monkey.get_original("time", "sleep")

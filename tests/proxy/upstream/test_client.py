@@ -27,10 +27,10 @@ from pydantic import SecretStr
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from proxy.refusals import Refusal
-from proxy.vendor import connections as exchange
-from proxy.vendor.breaker import Breaker
-from proxy.vendor.client import UpstreamClient, UpstreamFailure
-from proxy.vendor.contract import session_request
+from proxy.upstream import connections as exchange
+from proxy.upstream.breaker import Breaker
+from proxy.upstream.client import UpstreamClient, UpstreamFailure
+from proxy.upstream.contract import session_request
 from storage.events import UpstreamCall
 from storage.sqlite.counters import SQLiteCounters
 from tests.servers import make_certificate

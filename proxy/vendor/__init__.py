@@ -1,1 +1,0 @@
-"""The vendor: its contract, the calls to it, its callbacks and its words."""

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from proxy import services
 from proxy.cli import cli
 from proxy.routes import callbacks, demo, embed, events, go, handoff, ops, qr, sessions, static, t
 from proxy.routes.dashboard import data, pages
+from proxy.services import Services
 from proxy.settings import Settings, load
 from proxy.web import access_log, error_pages, login, request, response
 from proxy.web import pages as shopper_pages
@@ -27,7 +27,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load()
     app = Flask(__name__, static_folder=None)
-    app.extensions["tryon"] = built = services.build(settings)
+    app.extensions["tryon"] = built = Services(settings)
     app.request_class = request.Request
     app.url_map.merge_slashes = False  # or a redirect answers, which would be built from Host
 

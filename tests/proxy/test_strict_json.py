@@ -33,3 +33,12 @@ def test_it_refuses_hostile_json(body: bytes, reason: str) -> None:
     with pytest.raises(Unreadable) as caught:
         read_json(body)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")], ids=["list", "dict"]
+)
+def test_containers_may_be_thirty_two_deep_and_no_deeper(opens: bytes, closes: bytes) -> None:
+    assert read_json(opens * 32 + b"1" + closes * 32)
+    with pytest.raises(Unreadable, match="too_deep"):
+        read_json(opens * 33 + b"1" + closes * 33)

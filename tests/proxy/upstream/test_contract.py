@@ -158,6 +158,18 @@ def test_it_refuses_to_send_a_shopper_to(url: str) -> None:
     assert not is_launch_url(url, HOSTS, allow_http=False)
 
 
+def test_the_port_of_plain_http_is_eighty() -> None:
+    hosts = frozenset({"launch.example:80"})
+    assert is_launch_url("http://launch.example/s", hosts, allow_http=True)
+    assert not is_launch_url("http://launch.example:81/s", hosts, allow_http=True)
+
+
+def test_a_launch_url_has_2048_characters_at_most() -> None:
+    url = "https://launch.tryon-api.com/".ljust(2_048, "s")
+    assert is_launch_url(url, HOSTS, allow_http=False)
+    assert not is_launch_url(url + "s", HOSTS, allow_http=False)
+
+
 def test_plain_http_can_be_allowed_for_a_listed_host_and_port() -> None:
     hosts = frozenset({"192.168.1.7:8001", "launch.tryon-api.com"})
     assert is_launch_url("http://192.168.1.7:8001/s/1", hosts, allow_http=True)

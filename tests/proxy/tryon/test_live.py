@@ -1,6 +1,7 @@
 """Streams: who is told what, and which connections are let go of."""
 
 import os
+import resource
 import socket
 import ssl
 import time
@@ -317,3 +318,13 @@ def has_heard(browser: Browser) -> bool:
         return b"still here" in browser.socket.recv(4096)
     except BlockingIOError:
         return False
+
+
+@pytest.mark.parametrize(
+    ("allowed", "room"), [(1_000, 800), (1_000_000, 20_000), (resource.RLIM_INFINITY, 20_000)]
+)
+def test_a_fifth_of_the_open_files_is_left_to_others(
+    monkeypatch: pytest.MonkeyPatch, allowed: int, room: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (allowed, allowed))
+    assert live._room() == room

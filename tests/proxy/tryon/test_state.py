@@ -47,6 +47,13 @@ def test_the_etag_changes_with_the_state() -> None:
     assert all(tag.isascii() and '"' not in tag for tag in tags)
 
 
+def test_the_etag_changes_with_the_moment_of_a_state() -> None:
+    opened = [Attempt("a" * 32, 1, "2026-01-01", opened_ms=at_ms) for at_ms in (5, 6)]
+    ended = [each._replace(outcome="failed", ended_ms=9) for each in opened]
+    assert [etag(each) for each in opened] == ["opened-5", "opened-6"]
+    assert [etag(each) for each in ended] == ["failed-9", "failed-9"]
+
+
 def test_the_two_secrets_stay_apart() -> None:
     """The id reads and cancels, the launch key launches: neither is in the other's links."""
     seen = view(WAITING, Links("https://tryon.shop.example/x"))

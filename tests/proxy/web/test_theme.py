@@ -42,6 +42,12 @@ def test_a_text_is_readable_from_four_and_a_half_to_one_on(grey: str, stays: boo
     assert (theme.readable_on("#ffffff", grey) == grey) == stays  # 4.54 and 4.48 to 1
 
 
+@pytest.mark.parametrize(("accent", "fills"), [("#d0d0d0", True), ("#d4d4d4", False)])
+def test_a_fill_as_pale_as_the_paper_gives_way(accent: str, fills: bool) -> None:
+    light, _ = schemes(theme.stylesheet(accent))
+    assert (light["--accent"] == accent) == fills  # 1.55 and 1.48 to 1
+
+
 def test_a_readable_accent_is_left_as_it_is() -> None:
     assert theme.readable_on("#ffffff", "#003399") == "#003399"
     assert theme.spell(theme.parse("#0a7")) == "#00aa77"

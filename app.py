@@ -10,7 +10,7 @@ from proxy.routes import callbacks, demo, embed, events, go, handoff, ops, qr, s
 from proxy.routes.dashboard import data, pages
 from proxy.services import Services
 from proxy.settings import Settings, load
-from proxy.web import access_log, error_pages, login, request, response
+from proxy.web import access_log, error_pages, login, openapi, request, response
 from proxy.web import pages as shopper_pages
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["tryon"] = built = Services(settings)
     app.request_class = request.Request
+    app.url_rule_class = openapi.Route
     app.url_map.merge_slashes = False  # or a redirect answers, which would be built from Host
 
     wsgi: WSGIApplication = app.wsgi_app

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from proxy.tryon.keys import CallbackKeys
 from proxy.web import problems as errors
-from proxy.web.operations import OPERATIONS
+from tests.operations import OPERATIONS
 from tests.servers import METRICS_TOKEN, PASSWORD, ROOT, Shop, unique
 
 TEXT = (ROOT / "docs" / "http.md").read_text()

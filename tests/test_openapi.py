@@ -25,7 +25,7 @@ from app import create_app
 from proxy.settings import load
 from proxy.tryon.keys import CallbackKeys
 from proxy.web import openapi
-from proxy.web.operations import OPERATIONS
+from tests.operations import OPERATIONS
 from tests.servers import METRICS_TOKEN, PASSWORD, Shop, Vendor, running_shop
 
 PAGES = {"demo", "dashboard"}  # blueprints for people: not part of the described interface

@@ -12,6 +12,7 @@ from proxy.strict_json import Unreadable
 from proxy.tryon.keys import signature_is_valid
 from proxy.upstream.completion import Completion, callback_event, read_callback
 from proxy.web import access_log
+from proxy.web.openapi import JSON, STRING, header, object_of
 from proxy.web.problems import Problem
 from proxy.web.request import is_coded, read_body
 from storage.events import Entry, Event, Receipt, now_ms
@@ -29,11 +30,23 @@ KEPT_HEADERS = {
     "webhook-timestamp": "HTTP_WEBHOOK_TIMESTAMP",
 }
 LONGEST_HEADER = 500
+COMPLETION = object_of({"session_id": STRING, "state": STRING}) | {
+    "description": "Other spellings of the names are read too, and whatever else comes is kept."
+}
 
 routes = Blueprint("callbacks", __name__)
 
 
-@routes.post("/callbacks/<capability>")
+@routes.post(
+    "/callbacks/<capability>",
+    answers={204: "It is stored; a duplicate gets the same answer."},
+    problems="signature_invalid",
+    parameters=[
+        header(f"webhook-{part}", "Of Standard Webhooks; needed where a callback secret is set.")
+        for part in ("id", "timestamp", "signature")
+    ],
+    body={JSON: COMPLETION},
+)
 def receive(capability: str) -> Response:
     """Take the vendor's completion callback."""
     attempt_id = services().keys.open(capability)

@@ -5,12 +5,14 @@ import re
 from flask import Blueprint, Response, render_template, request
 
 from proxy.services import services
-from proxy.web import pages
+from proxy.web import openapi, pages
 
 routes = Blueprint("embed", __name__)
 
 
-@routes.get("/embed")
+@routes.get(
+    "/embed", **openapi.page(openapi.query("product", "The product that the examples name."))
+)
 def embed() -> Response:
     """How to put the button into a shop, with examples to copy."""
     settings = services().settings

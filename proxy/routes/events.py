@@ -6,6 +6,7 @@ from proxy.services import services
 from proxy.tryon.keys import new_token
 from proxy.web import bodies, devices
 from proxy.web.bodies import Beacon
+from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, STRING, TEXT, reference
 from storage.events import Entry, event, now_ms
 
 BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
@@ -18,13 +19,22 @@ def share(response: Response) -> Response:
     return services().origins.share(response)
 
 
-@routes.route("/events", methods=["OPTIONS"])
+@routes.route("/events", **PREFLIGHT)
 def preflight() -> Response:
     """Ask, as browsers do, before posting from another site."""
     return services().origins.preflight()
 
 
-@routes.post("/events")
+@routes.post(
+    "/events",
+    answers={204: "It is stored."},
+    problems="rate_limited storage_unavailable",
+    parameters=[ORIGIN],
+    body={
+        JSON: reference(Beacon),
+        TEXT: STRING | {"contentMediaType": JSON, "contentSchema": reference(Beacon)},
+    },
+)
 def beacon() -> Response:
     """Report an impression, or a failure that only the browser saw.
 
@@ -32,7 +42,7 @@ def beacon() -> Response:
     """
     services().origins.demand()
     services().limits.admit("beacons", request.remote_addr or "", *BEACONS)
-    seen = bodies.read(Beacon, "application/json", "text/plain")
+    seen = bodies.read(Beacon, JSON, TEXT)
     told = event(
         seen.name,
         "",

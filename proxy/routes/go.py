@@ -5,15 +5,25 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from proxy.services import services
 from proxy.tryon.state import TERMINAL, state
 from proxy.web import devices, pages
+from proxy.web.openapi import HTML, LANGUAGE, STRING, query
 from proxy.web.problems import Problem
 from proxy.web.response import policy_with_form_target
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
 
+GONE = ("It has ended; the page can make a new one.", {HTML: STRING})
+LAUNCHED = "The launch is recorded; on to the vendor's page."
+PARAMETERS = (query("q", "Its presence says that a QR was scanned."), LANGUAGE)
+
 routes = Blueprint("go", __name__)
 
 
-@routes.get("/go/<launch_key>")
+@routes.get(
+    "/go/<launch_key>",
+    answers={200: ("For a bot: a page with a button.", {HTML: STRING}), 302: LAUNCHED, 410: GONE},
+    problems="prefetch_refused",
+    parameters=PARAMETERS,
+)
 def go(launch_key: str) -> Response:
     """Launch on this device, unless something other than a person follows the link."""
     attempt = services().sessions.find_launch(launch_key)
@@ -29,7 +39,7 @@ def go(launch_key: str) -> Response:
     return _launch(attempt, 302)
 
 
-@routes.post("/go/<launch_key>")
+@routes.post("/go/<launch_key>", answers={303: LAUNCHED, 410: GONE}, parameters=PARAMETERS)
 def go_on(launch_key: str) -> Response:
     """Launch by the button of the page that a person gets who was taken for a bot."""
     attempt = services().sessions.find_launch(launch_key)

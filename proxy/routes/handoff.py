@@ -4,12 +4,12 @@ from flask import Blueprint, render_template, request
 
 from proxy.services import services
 from proxy.tryon.state import view
-from proxy.web import devices, pages
+from proxy.web import devices, openapi, pages
 
 routes = Blueprint("handoff", __name__)
 
 
-@routes.get("/handoff/<public_id>")
+@routes.get("/handoff/<public_id>", **openapi.page(openapi.LANGUAGE))
 def handoff(public_id: str) -> str:
     """The desktop's page with the QR, which follows what happens on the phone."""
     links = services().links

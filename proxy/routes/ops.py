@@ -7,22 +7,29 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from proxy import metrics
 from proxy.services import services
 from proxy.web import openapi
+from proxy.web.openapi import JSON, TEXT, WORDS, object_of
 from proxy.web.problems import Problem
 from storage.events import Entry
 from storage.store import StorageUnavailable
 
 DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
 
+READINESS = {JSON: object_of({"status": {"enum": ["ready", "unready"]}, "parts": WORDS})}
+
 routes = Blueprint("ops", __name__)
 
 
-@routes.get("/healthz")
+@routes.get(
+    "/healthz", answers={200: ("It serves.", {JSON: object_of({"status": {"const": "ok"}})})}
+)
 def healthz() -> Response:
     """Whether the process serves."""
     return jsonify(status="ok")
 
 
-@routes.get("/readyz")
+@routes.get(
+    "/readyz", answers={200: ("It is ready.", READINESS), 503: ("It is not, and why.", READINESS)}
+)
 def readyz() -> Response:
     """Whether all that it needs works, part by part."""
     parts = {"database": _database(), "disk": _disk()} | _vendor()
@@ -42,7 +49,12 @@ def name_the_scheme(response: Response) -> Response:
     return response
 
 
-@routes.get("/metrics")
+@routes.get(
+    "/metrics",
+    answers={200: ("Prometheus text.", {TEXT: {}})},
+    problems="not_found",
+    security=["metrics"],
+)
 def exposition() -> Response:
     """Figures for Prometheus; without TRYON_METRICS_TOKEN there are none."""
     token = services().settings.metrics_token
@@ -55,7 +67,7 @@ def exposition() -> Response:
     return Response(body, content_type=content_type)
 
 
-@routes.get("/openapi.json")
+@routes.get("/openapi.json", **openapi.file(JSON))
 def interface() -> Response:
     """This description."""
     response = jsonify(openapi.document(current_app, services().settings.public_url))

@@ -10,7 +10,10 @@ IMAGES = {"svg": (qr.svg, "image/svg+xml"), "png": (qr.png, "image/png")}
 routes = Blueprint("qr", __name__)
 
 
-@routes.get("/qr/<public_id>.<any(svg, png):kind>")
+@routes.get(
+    "/qr/<public_id>.<any(svg, png):kind>",
+    answers={200: ("The picture.", {"image/svg+xml": {}, "image/png": {}})},
+)
 def image(public_id: str, kind: str) -> Response:
     """The QR of a session's launch link, as a picture."""
     draw, mimetype = IMAGES[kind]

@@ -10,9 +10,10 @@ from proxy.catalog.products import Product
 from proxy.services import services
 from proxy.tryon.live import Live
 from proxy.tryon.sessions import Click
-from proxy.tryon.state import TERMINAL, SessionAnswer, etag, state, view
+from proxy.tryon.state import TERMINAL, SessionAnswer, SessionView, etag, state, view
 from proxy.web import bodies, devices, error_pages, i18n
 from proxy.web.bodies import Wish
+from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, SAME, header, reference
 from proxy.web.problems import Problem
 from proxy.web.request import FORM, language
 from proxy.web.response import answer
@@ -21,6 +22,11 @@ from storage.funnel import Attempt
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+VIEW = ("The session.", {JSON: reference(SessionView)})
+TO_DIALOG = {JSON: reference(SessionAnswer)}
+HANDOFF = "To a form: the handoff page."
+MAYBE_ORIGIN = header("Origin", "Where it is sent it has to be an allowed one.")
 
 routes = Blueprint("sessions", __name__)
 
@@ -31,15 +37,27 @@ def share(response: Response) -> Response:
 
 
 # Before all others: Flask gives each of them an OPTIONS of its own, and the first one answers.
-@routes.route("/sessions", methods=["OPTIONS"])
-@routes.route("/sessions/<public_id>", methods=["OPTIONS"])
-@routes.route("/sessions/<public_id>/cancel", methods=["OPTIONS"])
+@routes.route("/sessions", **PREFLIGHT)
+@routes.route("/sessions/<public_id>", **PREFLIGHT)
+@routes.route("/sessions/<public_id>/cancel", **PREFLIGHT)
 def preflight(public_id: str = "") -> Response:  # noqa: ARG001
     """Ask, as browsers do, before posting from another site."""
     return services().origins.preflight()
 
 
-@routes.post("/sessions")
+@routes.post(
+    "/sessions",
+    answers={
+        201: ("A new session.", TO_DIALOG),
+        200: ("The session that there was already.", TO_DIALOG),
+        303: HANDOFF,
+    },
+    problems="unsupported_category unknown_product gone not_available rate_limited "
+    "budget_exhausted upstream_error bad_upstream_reply unavailable busy storage_unavailable "
+    "upstream_timeout",
+    parameters=[ORIGIN],
+    body={JSON: reference(Wish), FORM: reference(Wish)},
+)
 def create() -> Response:
     """Start a try-on, or find the one again that this click has already."""
     wish = None
@@ -117,7 +135,7 @@ def _answer(attempt: Attempt, click: Click, reused: bool) -> SessionAnswer:
     }
 
 
-@routes.get("/sessions/<public_id>")
+@routes.get("/sessions/<public_id>", answers={200: VIEW, 304: SAME})
 def show(public_id: str) -> Response:
     """Read a session's state."""
     attempt = services().sessions.find(public_id)
@@ -128,7 +146,12 @@ def show(public_id: str) -> Response:
     return response
 
 
-@routes.get("/sessions/<public_id>/events")
+@routes.get(
+    "/sessions/<public_id>/events",
+    answers={
+        200: ("Events named state; the data of each is the session.", {"text/event-stream": {}})
+    },
+)
 def follow(public_id: str) -> Response:
     """Follow a session's state as Server-Sent Events, until it is terminal."""
     return _EventStream(services().live, services().sessions.find(public_id))
@@ -157,7 +180,11 @@ class _EventStream(Response):
         return ALREADY_HANDLED if handed_over else ()
 
 
-@routes.post("/sessions/<public_id>/cancel")
+@routes.post(
+    "/sessions/<public_id>/cancel",
+    answers={200: VIEW, 303: HANDOFF},
+    parameters=[MAYBE_ORIGIN],
+)
 def cancel(public_id: str) -> Response:
     """Give up a session that has not ended; one that has stays as it is."""
     services().origins.refuse_foreign()

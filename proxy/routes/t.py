@@ -2,14 +2,21 @@
 
 from flask import Blueprint, Response, render_template, request
 
+from proxy.catalog.products import CATEGORY
 from proxy.services import services
-from proxy.web import pages
+from proxy.web import openapi, pages
 from proxy.web.problems import Problem
 
 routes = Blueprint("t", __name__)
 
 
-@routes.get("/t/<path:product_id>")
+@routes.get(
+    "/t/<path:product_id>",
+    **openapi.page(
+        openapi.query("category", "Needed where there is no catalogue.", pattern=CATEGORY),
+        openapi.LANGUAGE,
+    ),
+)
 def product(product_id: str) -> Response:
     """The page behind the button's link. A GET creates nothing: the form does."""
     known = services().catalog.get(product_id)

@@ -1,14 +1,55 @@
 """The dashboard's numbers as data: `stats.json`, exports as CSV, and the newest events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response, jsonify, request
 
 from proxy.numbers import exports, timeline
-from proxy.numbers.questions import Question, answer
+from proxy.numbers.questions import BY, RANGES, SORTS, Question, answer
 from proxy.routes.dashboard import question, read
 from proxy.services import services
+from proxy.web.openapi import JSON, STRING, WORDS, Members, object_of, query
 from proxy.web.problems import Problem
+from storage.funnel import COUNTS
+from storage.numbers import DIMENSIONS
+
+PERIOD = (
+    query("from", "The first day, in the shop's time zone.", format="date"),
+    query("to", "The last day, included.", format="date"),
+    query("range", "Instead of both: days that move with the day.", enum=[*RANGES]),
+    *(query(name, f"Of this {name} alone; (none) for none.") for name in DIMENSIONS),
+)
+PARTS = (
+    query("by", "What to divide by.", enum=[*BY]),
+    query("sort", "Which count is greatest first.", enum=[*SORTS]),
+)
+DATE = STRING | {"format": "date"}
+COUNTED = {name: {"type": "integer"} for name in (*COUNTS, "open")}
+NUMBERS = {
+    "from": DATE,
+    "to": DATE,
+    "timezone": STRING,
+    "filters": WORDS,
+    "totals": object_of(COUNTED),
+    "previous_from": DATE,
+    "previous_to": DATE,
+    "previous": object_of(COUNTED),
+    "by": {"type": "array", "items": object_of({"key": STRING, **COUNTED})},
+    "more": {"type": "integer", "description": "How many parts the limit left out."},
+    "source": {"enum": ["totals", "attempts"]},
+    "raw_since": {"type": ["string", "null"]},
+    "times": {"type": "array", "items": {"type": "object"}},
+}
+
+
+def _data(schemas: Mapping[str, Members], *parameters: Members) -> Members:
+    return {
+        "answers": {200: ("The numbers.", schemas)},
+        "problems": "bad_request not_found rate_limited storage_unavailable",
+        "parameters": parameters,
+        "security": ["dashboard_password", "dashboard_cookie"],
+    }
+
 
 routes = Blueprint("stats", __name__, url_prefix="/dashboard")
 
@@ -26,21 +67,24 @@ def ask_for_login(response: Response) -> Response:
     return response
 
 
-@routes.get("/stats.json")
+@routes.get(
+    "/stats.json",
+    **_data({JSON: object_of(NUMBERS)}, *PERIOD, *PARTS, query("limit", "The most parts.")),
+)
 def totals() -> Response:
     """The counts of a period beside those of the one before, and by a dimension or day."""
     asked = question()
     return jsonify(read(lambda numbers: answer(numbers, asked)))
 
 
-@routes.get("/export/<any(attempts, events, daily):name>.csv")
+@routes.get("/export/<any(attempts, events, daily):name>.csv", **_data({"text/csv": {}}, *PERIOD))
 def export(name: str) -> Response:
     """Try-ons, events or days as CSV."""
     asked = question()
     return _csv(name, asked, exports.EXPORTS[name](services().store, asked))
 
 
-@routes.get("/export/table.csv")
+@routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS))
 def table() -> Response:
     """The counts for each value of a dimension as CSV."""
     asked = question()
@@ -48,7 +92,13 @@ def table() -> Response:
     return _csv(f"by-{by}", asked, exports.table(services().store, asked, by))
 
 
-@routes.get("/live.json")
+@routes.get(
+    "/live.json",
+    **_data(
+        {JSON: object_of({"events": {"type": "array", "items": {"type": "object"}}})},
+        query("after", "The id of the last event that is known.", pattern="^[0-9]{1,15}$"),
+    ),
+)
 def live() -> Response:
     """The newest events."""
     after = request.args.get("after", "0")

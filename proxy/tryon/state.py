@@ -47,7 +47,7 @@ class Merchant(TypedDict):
 
 
 class SessionAnswer(SessionView):
-    """The members of the answer to `POST /sessions`: what the button draws its dialog with."""
+    """What `POST /sessions` answers: the view, and what the button draws its dialog with."""
 
     reused: bool
     expires_in: Annotated[int | None, Field(description="Seconds.")]

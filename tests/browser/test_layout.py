@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from proxy import i18n
+from proxy.web import i18n
 from tests.browser import fonts
 from tests.browser.stage import Product, lacking, log_in
 from tests.servers import Shop, Vendor, running_shop, unique

@@ -1,1 +1,1 @@
-"""What is recorded and counted. Knows nothing of Flask or of the proxy."""
+"""The facts, the totals that follow from them, and where they are stored."""

@@ -23,7 +23,7 @@ class Database:
 
 
 def open_database(path: Path, zone: ZoneInfo) -> Database:
-    """Open a database, made or migrated where need be; `zone` is the shop's.
+    """Open a database, made or migrated if needed; `zone` is the shop's.
 
     :raises StorageUnavailable: it cannot be opened.
     """

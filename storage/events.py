@@ -11,12 +11,12 @@ LATEST_MS = 4_102_444_800_000  # 2100-01-01
 
 
 def now_ms() -> int:
-    """Milliseconds since the epoch, by the machine's clock."""
+    """Return milliseconds since the epoch, by the machine's clock."""
     return time.time_ns() // 1_000_000
 
 
 def new_attempt_id(at_ms: int) -> str:
-    """32 hexadecimal digits: 12 of the first click's millisecond, 20 random.
+    """Make an id of 32 hexadecimal digits: 12 of the first click's millisecond, 20 random.
 
     An id that begins with its time keeps the indexes' newest pages together, and tells the day of
     an attempt even where its callback is all that is known of it.
@@ -25,12 +25,12 @@ def new_attempt_id(at_ms: int) -> str:
 
 
 def attempt_ms(attempt_id: str) -> int:
-    """The millisecond of an attempt's first click."""
+    """Return the millisecond of an attempt's first click."""
     return int(attempt_id[:12], 16)
 
 
 class Event(NamedTuple):
-    """Something that happened. `key` says what it is, and is unique for ever."""
+    """A fact. `key` says which one, and is unique for ever."""
 
     name: str  # impression click created reused create_failed launch cancel callback expired error
     attempt_id: str  # "" where it belongs to none
@@ -51,7 +51,7 @@ def event(
     occurred_ms: int | None = None,
     **props: Any,
 ) -> Event:
-    """An event; its key is `name:attempt_id` unless one is given. Empty props fall away."""
+    """Make an event; its key is `name:attempt_id` unless one is given. Empty props fall away."""
     return Event(
         name,
         attempt_id,
@@ -89,7 +89,7 @@ class UpstreamCall(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What must be stored together or not at all."""
+    """Events, a receipt and a call that are stored together or not at all."""
 
     events: tuple[Event, ...] = ()
     receipt: Receipt | None = None
@@ -101,5 +101,5 @@ _encoder = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=
 
 
 def to_json(value: Mapping[str, Any]) -> str:
-    """Compact JSON with sorted keys, so that equal values are equal texts."""
+    """Write compact JSON with sorted keys, so that equal values are equal texts."""
     return _encoder.encode(value)

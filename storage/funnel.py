@@ -1,4 +1,4 @@
-"""Pure: how an event changes its attempt, and what an attempt contributes to the totals.
+"""Fold events into attempts, and attempts into totals. Pure functions.
 
 `fold` gives the same attempt for the same set of events in any order. That holds because every
 field is either set by one event alone, a minimum, or a maximum of the endings' order. An event is
@@ -97,12 +97,12 @@ class Attempt(NamedTuple):
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:
-    """The shop's calendar day of a moment, as YYYY-MM-DD."""
+    """Return the shop's calendar day of a moment, as YYYY-MM-DD."""
     return datetime.fromtimestamp(at_ms / 1000, zone).date().isoformat()
 
 
 def midnight_ms(day: str, zone: ZoneInfo) -> int:
-    """The first moment of a local day; `local_day(at) < day` just when `at` is before it."""
+    """Return the first moment of a local day; `local_day(at) < day` just when `at` is before it."""
     return int(datetime.fromisoformat(day).replace(tzinfo=zone).timestamp() * 1000)
 
 
@@ -112,12 +112,12 @@ def new_attempt(attempt_id: str, zone: ZoneInfo) -> Attempt:
 
 
 def fold(attempt: Attempt, event: Event) -> Attempt:
-    """The attempt with one more event. One that says nothing of it, an error, leaves it alone."""
+    """Fold one more event into an attempt. An error says nothing of it and changes nothing."""
     return FOLDS.get(event.name, _nothing)(attempt, event)
 
 
 def fold_all(attempt_id: str, events: Iterable[Event], zone: ZoneInfo) -> Attempt:
-    """An attempt from all its events."""
+    """Make an attempt from all its events."""
     events = list(events)
     superseded = {event.props.get("supersedes") for event in events}
     attempt = new_attempt(attempt_id, zone)
@@ -204,7 +204,7 @@ FOLDS = {
 def _note(
     attempt: Attempt, session_id: str | None, what: str, at_ms: int, reason: str | None
 ) -> Attempt:
-    """Take down an opening or an ending, `session_id` being the vendor's where it said so.
+    """Note an opening or an ending; `session_id` is the vendor's, None where it is our own word.
 
     Until `created` is known, which sessions count is not known either: the notes are kept, and
     gone through again at each.
@@ -241,20 +241,23 @@ def _apply(attempt: Attempt, note: Note) -> Attempt:
 
 
 def contribution(attempt: Attempt) -> Contribution:
-    """What an attempt adds to each row of the totals; nothing for a bot."""
+    """Return what an attempt adds to each row of the totals; nothing for a bot."""
     if attempt.bot:
         return {}
     return _rows(attempt, _counts(attempt)) | _durations(attempt)
 
 
 def negative(rows: Contribution) -> Contribution:
-    """What takes a contribution back."""
+    """Return what takes a contribution back."""
     return {row: tuple(map(neg, counts)) for row, counts in rows.items()}
 
 
 def difference(before: Attempt | None, after: Attempt) -> Iterator[Contribution]:
-    """What a change adds to the totals. Most changes leave the attempt in its rows: only the counts
-    that differ are added then, for half of the work."""
+    """Yield what a change adds to the totals.
+
+    Most changes leave the attempt in its rows: only the counts that differ are added then, for half
+    of the work.
+    """
     if before is None:
         yield contribution(after)
     elif _place(before) != _place(after):
@@ -269,7 +272,7 @@ def difference(before: Attempt | None, after: Attempt) -> Iterator[Contribution]
 
 
 def impression(event: Event, zone: ZoneInfo) -> Contribution:
-    """What one sighting of a button adds to the totals."""
+    """Return what an impression adds to the totals."""
     if event.props.get("bot"):
         return {}
     seen = Attempt("", event.received_ms, local_day(event.received_ms, zone))
@@ -278,7 +281,7 @@ def impression(event: Event, zone: ZoneInfo) -> Contribution:
 
 
 def vendor_latency(at_ms: int, duration_ms: int, zone: ZoneInfo) -> Contribution:
-    """What one call to the vendor adds to the histograms."""
+    """Return what a call to the vendor adds to the histograms."""
     return _timed(local_day(at_ms, zone), "vendor", "", duration_ms)
 
 
@@ -288,7 +291,7 @@ def _timed(day: str, metric: str, channel: str, duration_ms: int) -> Contributio
 
 
 def _durations(attempt: Attempt) -> Contribution:
-    """How long launch and completion took, for the histograms."""
+    """Return what launch and completion add to the histograms."""
     rows: Contribution = {}
     for metric, duration in (("launch", launch_ms(attempt)), ("complete", complete_ms(attempt))):
         if duration is not None:
@@ -314,7 +317,7 @@ def _rows(attempt: Attempt, counts: tuple[int, ...]) -> Contribution:
 
 
 def _counts(attempt: Attempt) -> tuple[int, ...]:
-    """The stages and the ending of one attempt. A stage implies all before it."""
+    """Count the stages and the ending of an attempt. A stage implies all before it."""
     counts = [0] * len(COUNTS)
     outcome = attempt.outcome
     opened = attempt.opened_ms is not None or outcome == "completed"
@@ -334,14 +337,14 @@ def _counts(attempt: Attempt) -> tuple[int, ...]:
 
 
 def launch_ms(attempt: Attempt) -> int | None:
-    """From the session's creation to the launch."""
+    """Return the milliseconds from the session's creation to the launch."""
     if attempt.created_ms is None or attempt.opened_ms is None:
         return None
     return max(0, attempt.opened_ms - attempt.created_ms)
 
 
 def complete_ms(attempt: Attempt) -> int | None:
-    """From the launch to the completion."""
+    """Return the milliseconds from the launch to the completion."""
     if attempt.outcome != "completed" or attempt.opened_ms is None or attempt.ended_ms is None:
         return None
     return max(0, attempt.ended_ms - attempt.opened_ms)
@@ -352,10 +355,10 @@ BUCKETS_PER_DOUBLING = 8
 
 
 def bucket(duration_ms: int) -> int:
-    """The log-spaced bucket of a duration."""
+    """Return the log-spaced bucket of a duration."""
     return round(math.log2(max(1, duration_ms)) * BUCKETS_PER_DOUBLING)
 
 
 def bucket_ms(number: int) -> float:
-    """The duration in the middle of a bucket, in milliseconds."""
+    """Return the duration in the middle of a bucket, in milliseconds."""
     return float(2 ** (number / BUCKETS_PER_DOUBLING))

@@ -1,4 +1,4 @@
-"""Questions to the numbers: which part of them is meant, and what can be asked."""
+"""Questions about the totals: the scope of one, and the protocol that answers it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ def with_open(counts: Mapping[str, int]) -> Counts:
 
 
 def answering_table(scope: Scope, *by: str) -> str | None:
-    """The smallest table of totals that has all columns of a question; None: only attempts do."""
+    """Find the smallest table of totals that answers a question; None: only attempts do."""
     wanted = {*scope.filters, *by} - {"day"}
     return next((table for table in DAILY if wanted <= {*TOTALS[table]}), None)
 
@@ -60,7 +60,7 @@ class Export(NamedTuple):
 
 
 class Numbers(Protocol):
-    """What one state of the store says."""
+    """The totals and attempts of one state of the store."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -75,7 +75,7 @@ class Numbers(Protocol):
     def by(
         self, scope: Scope, by: str, sort: str = "clicks", limit: int = 1_000
     ) -> tuple[dict[str, Counts], int]:
-        """The counts for each value of a dimension, and how many values the limit left out.
+        """Count for each value of a dimension; also, how many values the limit left out.
 
         By "day" in order and with every day of the scope, else the greatest of `sort` first.
         """
@@ -83,30 +83,32 @@ class Numbers(Protocol):
     def split(
         self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
     ) -> dict[str, tuple[dict[str, Counts], int]]:
-        """`by` each of some dimensions."""
+        """Count `by` each of some dimensions."""
 
     def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
-        """(bucket, how many), in order, for each metric: launch, complete, vendor.
+        """Return (bucket, how many), in order, for each metric: launch, complete, vendor.
 
         Of the filters only the channel's is known here.
         """
 
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        """A report by its name, each row by its columns' names."""
+        """Run a report by its name; each row by its columns' names."""
 
     def export(self, name: str, scope: Scope) -> Export: ...
 
     def export_size(self, name: str, scope: Scope) -> int:
-        """How many rows an export has."""
+        """Count the rows of an export."""
 
     def created_by_day(self, before: date, days: int = 400) -> list[tuple[date, int]]:
-        """Sessions created on the finished days, for a forecast."""
+        """Count the sessions created on each finished day, for a forecast."""
 
     def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
-        """The attempts behind one of LISTED. A page looks through a bounded number of them, and
-        may be short."""
+        """List the attempts behind one of LISTED.
+
+        A page looks through a bounded number of them, and may be short.
+        """
 
     def attempt(self, attempt_id: str) -> Attempt | None: ...
 
     def about(self, table: str, attempt_id: str) -> list[dict[str, Any]]:
-        """An attempt's events, receipts or upstream_calls, in the order in which they came."""
+        """List an attempt's events, receipts or upstream_calls, in the order in which they came."""

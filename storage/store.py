@@ -1,4 +1,4 @@
-"""What a store does, whatever database is behind it: all that `proxy` may call.
+"""The protocols of a store, whatever database is behind it: all that `proxy` may call.
 
 All times are epoch milliseconds, all days the shop's, as YYYY-MM-DD. What cannot be done for want
 of the database raises StorageUnavailable, whatever it is.
@@ -23,7 +23,7 @@ class Conflict(Exception):
 
 
 class Committed(NamedTuple):
-    """What became of an entry, durably."""
+    """The result of a stored entry."""
 
     attempt: Attempt | None  # as it stands after the entry; None where it belongs to none
     fresh: bool  # False: every event of it had been stored before
@@ -31,7 +31,7 @@ class Committed(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What the events after a position did."""
+    """The attempts that the events after a position changed."""
 
     position: int
     attempt_ids: frozenset[str]
@@ -61,10 +61,10 @@ class Store(Protocol):
         """Read one state of the store, however long that takes; writers are not held off."""
 
     def position(self) -> int:
-        """Where the events end now; a start for `changes`."""
+        """Return where the events end now; a start for `changes`."""
 
     def changed(self) -> bool:
-        """Whether anything may have been stored since this was last asked. Cheap."""
+        """Tell whether anything may have been stored since the last call. Cheap."""
 
     def changes(self, position: int) -> Changes: ...
 
@@ -72,8 +72,10 @@ class Store(Protocol):
         """List attempts whose session's time is over, and which have not ended."""
 
     def created_since(self, day: str) -> int:
-        """Count the sessions created on a day and after it, or that may have been: no answer came,
-        or a wrong one."""
+        """Count the sessions created on a day and after it.
+
+        Those that may have been are counted too: no answer came, or a wrong one.
+        """
 
     def mapping(self) -> dict[str, str]:
         """The vendor's words that the merchant has mapped, and their outcomes."""
@@ -82,10 +84,10 @@ class Store(Protocol):
         """Let a word mean an outcome from now on; None takes the mapping back."""
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
-        """Whether this process, of all workers, holds `key` as long as the context lasts."""
+        """Hold `key` as long as the context lasts; False if another worker holds it."""
 
     def free_bytes(self) -> int:
-        """The room that is left where it writes."""
+        """Return the free space where it writes, in bytes."""
 
     def close(self) -> None: ...
 
@@ -124,7 +126,7 @@ class Counters(Protocol):
 
 
 class Difference(NamedTuple):
-    """Where what is stored is not what the events say."""
+    """A stored value that the events do not give."""
 
     table: str
     key: tuple[Any, ...]
@@ -140,7 +142,7 @@ Read = Callable[[str, int, bytes], Event | None]
 
 
 def quiet(_: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 class Maintenance(Protocol):
@@ -150,10 +152,10 @@ class Maintenance(Protocol):
     """
 
     def count(self, table: str) -> int:
-        """How many events or receipts there are."""
+        """Count the rows of events or receipts."""
 
     def integrity(self) -> list[str]:
-        """What the database itself finds wrong with its file; empty where it is sound."""
+        """List what the database itself finds wrong with its file."""
 
     def verify(self, progress: Progress = quiet) -> list[Difference]:
         """Recount all that is not purged, in one state of the store, and say what differs."""
@@ -168,19 +170,19 @@ class Maintenance(Protocol):
         """Count by the days of the store's zone from now on; True where that took a rebuild."""
 
     def purge(self, before_day: str, progress: Progress = quiet) -> int:
-        """Delete the raw rows of all days before a day; totals stay. How many rows.
+        """Delete the raw rows of all days before a day, and return how many; totals stay.
 
         :raises ValueError: it is no day, or one to come, whose clicks would be refused as too old.
         """
 
     def erase(self, reference: str) -> int:
-        """Forget every attempt with a reference, in the totals too; how many there were."""
+        """Forget every attempt with a reference, in the totals too; return how many."""
 
     def compact(self) -> None:
-        """Give the room of what was deleted back. For a quiet hour: writers wait."""
+        """Give the space of deleted rows back to the disk. For a quiet hour: writers wait."""
 
     def replay(self, read: Read, progress: Progress = quiet) -> int:
-        """Read stored callbacks again; how many now say something else."""
+        """Read stored callbacks again; return how many now say something else."""
 
 
 class Engine(NamedTuple):

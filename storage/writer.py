@@ -1,4 +1,4 @@
-"""Group commit: whoever must be durable hands its entry over and waits; one transaction serves all.
+"""Group commit: entries that wait are stored in one transaction.
 
 While one commit is syncing, the next entries gather. Under gevent the commit runs on a real thread
 (`offload`), so that an fsync stalls no stream.
@@ -22,7 +22,7 @@ CAPACITY = 8_192  # entries waiting at most, about 50 MB of the largest callback
 
 
 class _Waiting:
-    """An entry and the place where its result appears."""
+    """An entry, and the place of its result."""
 
     __slots__ = ("done", "entry", "result")
 
@@ -53,7 +53,7 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many entries wait for the next commit."""
+        """The number of entries that wait for the next commit."""
         return len(self._queue)
 
     def submit(self, entry: Entry) -> Committed:

@@ -49,7 +49,7 @@ class Change(NamedTuple):
 
 
 def to_event(row: Sequence[Any]) -> Event:
-    """The event in a row of SELECT_EVENTS."""
+    """Read an event from a row of SELECT_EVENTS."""
     return Event._make((*row[:-1], json.loads(row[-1])))
 
 
@@ -72,7 +72,7 @@ class Totals:
                 row[position] += value
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
-        """(key columns…, counts…) of each row that differs, in the order of the keys."""
+        """List (key columns…, counts…) of each row that differs, in the order of the keys."""
         sums = self._sums.get(table, {})
         return [(*key, *sums[key]) for key in sorted(sums) if any(sums[key])]
 
@@ -82,15 +82,18 @@ class Totals:
 
 
 class Terms(NamedTuple):
-    """What the whole file is counted by. It stands in the file, so that all workers agree, also
-    those that were started with another setting and have not stopped yet."""
+    """What the whole file is counted by: zone and purge line.
+
+    It stands in the file, so that all workers agree, also those that were started with another
+    setting and have not stopped yet.
+    """
 
     zone: ZoneInfo  # whose days are counted
     line: str  # the first day whose raw rows are all there; "": nothing was ever purged
 
     @classmethod
     def read(cls, db: Connection, zone: ZoneInfo) -> "Terms":
-        """The terms in force, with `zone` where none has been settled."""
+        """Read the terms in force, with `zone` where none has been settled."""
         meta = dict(db.execute("SELECT * FROM meta WHERE key IN ('timezone', 'purged_before')"))
         zone = ZoneInfo(meta["timezone"]) if "timezone" in meta else zone
         return cls(zone, meta.get("purged_before", ""))
@@ -111,8 +114,10 @@ class Terms(NamedTuple):
 
 
 class Batch:
-    """Entries of one transaction. What they touch is read at once; `add` each, then `flush` once,
-    before the commit, writes what became of it."""
+    """The entries of one transaction. What they touch is read at once.
+
+    `add` each; `flush` once, before the commit, to write the result.
+    """
 
     def __init__(self, db: Connection, zone: ZoneInfo, entries: Sequence[Entry]) -> None:
         terms = Terms.read(db, zone)
@@ -131,7 +136,7 @@ class Batch:
         self._changes = {each: Change(stored.get(each), stored.get(each)) for each in ids - {""}}
 
     def add(self, entry: Entry) -> Committed:
-        """Append an entry's events, call and receipt, and say what became of it.
+        """Append an entry's events, call and receipt.
 
         An empty entry writes all the same, which shows that the store can.
         """
@@ -206,7 +211,7 @@ class Batch:
         return fold_all(attempt_id, map(to_event, rows), self._zone)
 
     def _refusal(self, event: Event) -> str | None:
-        """Why an event is not taken; None where it is."""
+        """Return the verdict on an event that is not taken; None for one that is."""
         if event.attempt_id:
             attempt = self._attempt(event.attempt_id)
             if attempt.local_day < self._purged_before:
@@ -231,7 +236,7 @@ class Batch:
 
 
 def _changed_columns(before: Attempt | None, after: Attempt) -> dict[str, Any]:
-    """The columns but for the id that are not as they were; of a new attempt, all with a value."""
+    """Return the columns that changed, but for the id; of a new attempt, all with a value."""
     every = zip(Attempt._fields[1:], (before or BLANK)[1:], after[1:], strict=True)
     return {name: value for name, old, value in every if value != old}
 

@@ -1,4 +1,4 @@
-"""Opening a SQLite file: journal, durability and time-outs, in one place.
+"""Open a SQLite file: journal, durability and time-outs, in one place.
 
 The driver is whatever sqlite-utils picked: pysqlite3 where it is installed, since SQLite 3.7.0 to
 3.51.2 has the WAL-reset bug (with several connections a checkpoint can lose committed rows).
@@ -19,7 +19,7 @@ WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
 def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> Connection:
-    """A connection in autocommit mode, usable from any one thread at a time.
+    """Open a connection in autocommit mode, usable from any one thread at a time.
 
     `synchronous` FULL syncs at every commit; NORMAL survives a crash of the process, not always one
     of the machine. `busy_ms` is how long a statement waits for another program's lock.
@@ -35,8 +35,11 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
 
 
 def _set_journal(connection: Connection, until: float) -> None:
-    """Alone of all statements this one does not wait for a lock, so that workers which open a new
-    file at the same moment would fail."""
+    """Set the journal mode, trying again while the file is locked.
+
+    Alone of all statements this one does not wait for a lock: workers that open a new file at the
+    same moment would fail.
+    """
     while True:
         try:
             connection.execute(f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}")

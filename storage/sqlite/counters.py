@@ -83,7 +83,7 @@ class SQLiteCounters:
         self._rows(ADD, key=key, amount=amount, until=until_ms, now=now_ms)
 
     def get(self, key: str, now_ms: int) -> tuple[int, int] | None:
-        """(value, until_ms), or None where it is absent or past its end."""
+        """Return (value, until_ms), or None where it is absent or past its end."""
         rows = self._rows(
             "SELECT value, until_ms FROM counters WHERE key = :key AND until_ms > :now",
             key=key,

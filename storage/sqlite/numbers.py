@@ -53,7 +53,7 @@ LOOKED_THROUGH = 20_000  # attempts a page of the list at most
 
 
 class Periods(NamedTuple):
-    """A scope's days, told by few keys of tables: months, and days to be added or taken away."""
+    """The days of a scope as few keys of tables: months, and days to add or take away."""
 
     months: list[str]
     days: list[str]
@@ -91,7 +91,7 @@ class SQLiteNumbers:
     def split(
         self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
     ) -> dict[str, tuple[dict[str, Counts], int]]:
-        """`by` each of some dimensions. Those that one table has together are read once."""
+        # Dimensions that one table has together are read once.
         found, rank = {}, _rank(sort)
         for group in self._together(scope, dimensions):
             table = answering_table(scope, *group)
@@ -109,8 +109,11 @@ class SQLiteNumbers:
     def _best_products(
         self, scope: Scope, table: str, sort: str, limit: int
     ) -> tuple[dict[str, Counts], int]:
-        """Of hundreds of products a page shows twenty. One count ranks them, and only the best have
-        all their counts summed, which takes half of the time."""
+        """Count for the best products alone.
+
+        Of hundreds a page shows twenty: one count ranks them, and only the best have all their
+        counts summed, which takes half of the time.
+        """
         sums = f"sum({sort}), sum(impressions), sum(clicks)"  # without these there is nothing
         ranked = self._from_totals(scope, ("product_id",), table, sums)
         keys = sorted(ranked, key=lambda key: (-ranked[key][0], key))
@@ -126,7 +129,7 @@ class SQLiteNumbers:
         return [tuple(group) for group in by_table.values()]
 
     def _counted(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
-        """The counts for each combination of some dimensions' values."""
+        """Count for each combination of some dimensions' values."""
         table = answering_table(scope, *by)
         return self._from_totals(scope, by, table) if table else self._from_attempts(scope, by)
 
@@ -138,7 +141,7 @@ class SQLiteNumbers:
         sums: str = SUMS,
         products: Sequence[str] | None = None,
     ) -> dict[Key, Row]:
-        """From a table of totals, with the help of its table of months if there is one."""
+        """Count from a table of totals, with the help of its table of months if there is one."""
         by_month = MONTHLY.get(table, "")
         periods = Periods([], [*map(str, scope.days)], [])
         if by_month and by != ("day",):
@@ -166,7 +169,7 @@ class SQLiteNumbers:
         return {key: counts for key, counts in _summed(counted).items() if any(counts)}
 
     def _periods(self, scope: Scope) -> Periods:
-        """Each month by its days or as a whole, whichever reads less."""
+        """Read each month by its days or as a whole, whichever is less."""
         periods = Periods([], [], [])
         for month, group in groupby(map(str, scope.days), lambda day: day[:7]):
             days = [*group]
@@ -179,7 +182,7 @@ class SQLiteNumbers:
         return periods
 
     def _from_attempts(self, scope: Scope, by: tuple[str, ...]) -> dict[Key, Row]:
-        """Where no total answers: slower the more there is. No impression has a channel."""
+        """Count from the attempts: slower the more there are. No impression has a channel."""
         attempts = (
             f"SELECT {_columns(by)}{SUMS} FROM attempt_counts "
             f"WHERE local_day BETWEEN :first AND :last {_and(scope.filters)} {_group(by)}"
@@ -195,7 +198,7 @@ class SQLiteNumbers:
         return _summed(_keyed(counted, len(by)))
 
     def _bounds(self, scope: Scope) -> dict[str, tuple[int, int]]:
-        """Each day's first and last millisecond."""
+        """Return each day's first and last millisecond."""
         edges = [
             midnight_ms(day.isoformat(), self.zone)
             for day in (*scope.days, scope.last + timedelta(1))
@@ -232,7 +235,7 @@ class SQLiteNumbers:
         return dict.fromkeys(DIMENSIONS) | times | dict(scope.filters)
 
     def _edges(self, scope: Scope) -> tuple[int, int]:
-        """The first millisecond of the scope, and the first after it."""
+        """Return the first millisecond of the scope, and the first after it."""
         start, end = (
             midnight_ms(day.isoformat(), self.zone)
             for day in (scope.first, scope.last + timedelta(1))
@@ -262,7 +265,7 @@ class SQLiteNumbers:
         return Found(tuple(filter(None, map(self.attempt, found[:limit]))), more)
 
     def _path(self, scope: Scope, count: str, before: str | None) -> tuple[str, dict[str, Any]]:
-        """The way through the attempts, newest first, on which the fewest are in vain.
+        """Return the way through the attempts, newest first, that looks at the fewest in vain.
 
         Ids begin with the time, so that their order is that of the days.
         """
@@ -302,7 +305,7 @@ def _and(filters: Iterable[str]) -> str:
 
 
 def _keyed(rows: Iterable[tuple[Any, ...]], width: int) -> Iterator[tuple[Key, Row]]:
-    """(key, counts) of rows that begin with their key; a sum of nothing is left out."""
+    """Yield (key, counts) of rows that begin with their key; a sum of nothing is left out."""
     return ((row[:width], row[width:]) for row in rows if row[width] is not None)
 
 
@@ -319,7 +322,7 @@ def _named_counts(counts: Row) -> Counts:
 
 
 def _rank(sort: str) -> Callable[[Row], int]:
-    """What to sort by: a count, or "open"."""
+    """Return what to sort by: a count, or "open"."""
     if sort in AT:
         return itemgetter(AT[sort])
     return lambda counts: _named_counts(counts)[sort]

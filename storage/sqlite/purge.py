@@ -22,6 +22,6 @@ def purge_all(db: Connection, terms: Terms) -> None:
 
 
 def purge_some(db: Connection, table: str, condition: str, terms: Terms, at_once: int) -> int:
-    """Delete so many raw rows before the line, all where it is -1; how many there were."""
+    """Delete so many raw rows before the line, all where it is -1; return how many."""
     values = {"first_id": terms.first_id, "line_ms": terms.line_ms, "at_once": at_once}
     return int(db.execute(PURGE_SOME.format(table, condition), values).rowcount)

@@ -1,4 +1,4 @@
-"""Counting everything again from the events: to say where a figure is wrong, or to put it right."""
+"""Count everything again from the events: to find a wrong figure, or to put it right."""
 
 # ruff: noqa: S608 - names of tables and columns come from our own code
 import heapq
@@ -46,7 +46,7 @@ Row = tuple[Any, ...]
 
 
 def verify(store: SQLiteStore, progress: Progress) -> list[Difference]:
-    """Recount all that is not purged, in one state of the store, and say what differs.
+    """See `Maintenance.verify`.
 
     The recount goes to temporary tables, which hide the stored ones of the same name. Memory holds
     one day's totals.
@@ -69,17 +69,14 @@ def verify(store: SQLiteStore, progress: Progress) -> list[Difference]:
 
 
 def rebuild(store: SQLiteStore, progress: Progress) -> None:
-    """Make attempts and totals afresh, in one transaction; writers wait for it.
-
-    :raises StorageUnavailable: an event cannot be read; all is as it was.
-    """
+    """See `Maintenance.rebuild`."""
     with store.transaction() as db:
         _rebuild(db, Terms.read(db, store.zone), store.zone, progress)
         db.execute("INSERT OR REPLACE INTO meta VALUES ('timezone', ?)", (store.zone.key,))
 
 
 def ensure_timezone(store: SQLiteStore, progress: Progress) -> bool:
-    """Count by the days of the store's zone from now on; True where that took a rebuild."""
+    """See `Maintenance.ensure_timezone`."""
     key = store.zone.key
     settled = "SELECT value FROM meta WHERE key = 'timezone'"
     if store.read(settled) == [(key,)]:
@@ -128,7 +125,7 @@ class Recount:
         self._found = found
 
     def attempts(self) -> Iterator[Attempt]:
-        """Every attempt, in the order of ids; events that cannot be read are noted."""
+        """Yield every attempt, in the order of ids; events that cannot be read are noted."""
         rows = self._db.execute(EVENTS, (f"{self._since_ms:012x}",))
         done = 0
         for attempt_id, group in groupby(rows, itemgetter(1)):
@@ -192,7 +189,7 @@ def _write_attempts(db: Connection, attempts: Iterable[Attempt]) -> Iterator[Att
 def _compare_attempts(
     db: Connection, terms: Terms, attempts: Iterable[Attempt], found: list[Difference]
 ) -> Iterator[Attempt]:
-    """The recounted attempts, each held beside the stored one."""
+    """Yield the recounted attempts, and note where the stored one differs."""
     stored = db.execute(ATTEMPTS, (terms.first_id,))
     for key, old, new in _pairs(stored, attempts, 1):
         if old and new:
@@ -225,7 +222,7 @@ def _differences(
 def _pairs(
     stored: Iterable[Row], recounted: Iterable[Row], width: int
 ) -> Iterator[tuple[Row, Row | None, Row | None]]:
-    """Rows of two sources side by side, by their first columns, in whose order both come."""
+    """Yield rows of two sources side by side, by their first columns, in whose order both come."""
     sided = heapq.merge(
         zip(stored, repeat(0)), zip(recounted, repeat(1)), key=lambda pair: pair[0][:width]
     )

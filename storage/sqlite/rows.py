@@ -1,4 +1,4 @@
-"""Reading and writing many rows by few statements.
+"""Read and write many rows by few statements.
 
 Every step of a statement gives up Python's lock, and waits to get it back from a busy event loop.
 So one statement takes many rows. There are as many places as the next power of two, so that few
@@ -71,14 +71,14 @@ ADD_TO_TOTALS = {table: _add_to(table, *columns) for table, columns in SUMMED.it
 
 
 def months_from_days() -> Iterator[str]:
-    """Statements that fill the empty tables of months from those of days."""
+    """Yield statements that fill the empty tables of months from those of days."""
     for month, day in MONTHS.items():
         (_, *others), counts = SUMMED[month]
         yield month_from_days(month, day, others, counts)
 
 
 def month_from_days(month: str, day: str, others: Sequence[str], counts: Sequence[str]) -> str:
-    """The same for one table, whose key has `others` after the month."""
+    """Return that statement for one table, whose key has `others` after the month."""
     key = ", ".join(others)
     return f"""
         INSERT INTO {month} (local_month, {key}, {", ".join(counts)})
@@ -89,14 +89,17 @@ def month_from_days(month: str, day: str, others: Sequence[str], counts: Sequenc
 
 @cache
 def insert_attempts(columns: tuple[str, ...]) -> Statement:
-    """For rows of these columns of new attempts; the others stay NULL."""
+    """Insert rows of these columns of new attempts; the others stay NULL."""
     return _insert("attempts", columns)
 
 
 @cache
 def update_attempts(columns: tuple[str, ...]) -> Statement:
-    """For rows of an id and new values of the other columns. Indexes of columns that stay are left
-    alone: for a callback a fifth of the time of writing its whole attempt."""
+    """Update rows of an id and new values of the other columns.
+
+    Indexes of columns that stay are left alone: for a callback a fifth of the time of writing its
+    whole attempt.
+    """
     values = ", ".join(f"{name} = column{number}" for number, name in enumerate(columns[1:], 2))
     text = f"UPDATE attempts SET {values} FROM {{rows}} WHERE id = column1"
     return Statement(text, len(columns))

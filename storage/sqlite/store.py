@@ -76,7 +76,7 @@ class SQLiteStore:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """The writing connection, in a transaction that holds all others off."""
+        """Open a transaction on the writing connection, which holds all others off."""
         try:
             with self._turn():
                 self._writer.execute("BEGIN IMMEDIATE")
@@ -124,7 +124,7 @@ class SQLiteStore:
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:
-        """Byte locks of a file: free of cost, and gone with the process that held them."""
+        # Byte locks of a file: free of cost, and gone with the process that held them.
         offset = 1 + (int.from_bytes(blake2b(key.encode(), digest_size=8).digest()) >> 2)
         try:
             fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, offset)
@@ -137,7 +137,7 @@ class SQLiteStore:
             fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, offset)
 
     def read(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """All rows of a short query."""
+        """Read all rows of a short query."""
         try:
             with self._reading:
                 return self._reader.execute(sql, values).fetchall()

@@ -3,7 +3,7 @@
 import hmac
 import re
 import time
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, jsonify, request
@@ -47,7 +47,7 @@ def _unauthorized(vendor: Vendor) -> Response | None:
 
 
 def _invalid(body: object) -> Response | None:
-    """What is wrong with a request, as the vendor would say it. Unknown fields are let pass."""
+    """Refuse a request as the vendor would. Unknown fields are let pass."""
     if not isinstance(body, dict):
         return error(400, "invalid_request", "The body must be a JSON object.")
     checks = {
@@ -67,15 +67,13 @@ def _invalid(body: object) -> Response | None:
     return None
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= 2048 and value.isprintable()
 
 
 def _is_web_address(value: object) -> bool:
-    if not isinstance(value, str) or not _is_text(value):
-        return False
     try:
-        parts = urlsplit(value)
+        parts = urlsplit(value if _is_text(value) else "")
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)

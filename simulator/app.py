@@ -1,4 +1,4 @@
-"""What the simulated vendor is made of: its API, the shopper's pages and a console."""
+"""The simulated vendor as a Flask app: its API, the shopper's pages and a console."""
 
 import os
 
@@ -14,12 +14,8 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
-def create_app(
-    token: str | None = None,
-    base_url: str | None = None,
-    callback_secret: str | None = None,
-) -> Flask:
-    """Build the simulator; what is not given comes from the environment.
+def create_app(token: str | None = None, base_url: str | None = None) -> Flask:
+    """Build the simulator; the rest of its settings comes from the environment.
 
     SIMULATOR_TOKEN            the bearer token it accepts (default "sim-token")
     SIMULATOR_URL              its own public address (default: the one each request came to)
@@ -27,11 +23,11 @@ def create_app(
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the vendor's example
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # as in the vendor's example
     app.extensions["vendor"] = Vendor(
         token=token or os.environ.get("SIMULATOR_TOKEN") or "sim-token",
         base_url=(base_url or os.environ.get("SIMULATOR_URL") or "").rstrip("/"),
-        callback_secret=callback_secret or os.environ.get("SIMULATOR_CALLBACK_SECRET") or None,
+        callback_secret=os.environ.get("SIMULATOR_CALLBACK_SECRET"),
     )
     app.register_blueprint(api.blueprint, url_prefix="/v1")
     app.register_blueprint(launch.blueprint)

@@ -1,4 +1,4 @@
-"""Completion callbacks: what is sent, in which manner, and what came back.
+"""Completion callbacks: their content, the manners of sending them, and the merchant's answers.
 
 The vendor documents neither a signature nor a redelivery: each is sent once,
 and signed (Standard Webhooks) only where a secret is set.
@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +24,8 @@ WRONG_SECRET = "whsec_bm90LXRoZS1zZWNyZXQtb2YtdGhpcy12ZW5kb3I="  # noqa: S105
 
 @dataclass(frozen=True)
 class Sending:
+    """One callback to send."""
+
     body: bytes
     delay: float = 0  # seconds
     forged: bool = False
@@ -59,32 +62,23 @@ MANNERS: dict[str, Manner] = {
 }
 
 
-def send(vendor: Vendor, session: Session, state: str, manner: str = "plain") -> list[Delivery]:
-    """Send the callbacks of one ending, all at once unless delayed, and wait for the answers."""
-    return send_all(vendor, session, MANNERS[manner](session, state))
+def send(vendor: Vendor, session: Session, sendings: list[Sending]) -> list[Delivery]:
+    """Send callbacks, all at once unless delayed, and wait for the answers."""
 
-
-def send_all(vendor: Vendor, session: Session, sendings: list[Sending]) -> list[Delivery]:
-    deliveries: list[Delivery] = []
-
-    def run(sending: Sending) -> None:
+    def run(sending: Sending) -> Delivery:
         time.sleep(sending.delay)
         delivery = _deliver(vendor, session, sending)
         vendor.note(session, delivery)
-        deliveries.append(delivery)
+        return delivery
 
-    threads = [threading.Thread(target=run, args=[each], daemon=True) for each in sendings]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return deliveries
+    with ThreadPoolExecutor(5) as pool:  # no manner sends more
+        return list(pool.map(run, sendings))
 
 
 def conclude(vendor: Vendor, session: Session, state: str) -> None:
     """End the try-on, unless it is over, and call back in its scenario's manner."""
     if vendor.end(session, state):
-        send(vendor, session, state, session.scenario.manner)
+        send(vendor, session, MANNERS[session.scenario.manner](session, state))
 
 
 def in_background(delay: float, function: Callable[..., object], *args: object) -> None:

@@ -1,4 +1,4 @@
-"""The console: what the vendor knows and was asked, and every callback at a click.
+"""The console: the vendor's sessions and calls, and every callback at a click.
 
 It has no login: the simulator belongs on a developer's machine.
 """
@@ -62,12 +62,12 @@ def callback(session_id: str) -> AnyResponse:
     if not isinstance(state, str) or not state.isprintable() or manner not in callbacks.MANNERS:
         abort(400)
     if body := wanted.get("body"):
-        raw = callbacks.Sending(str(body).encode(errors="replace"))
-        deliveries = callbacks.send_all(vendor, session, [raw])
+        sendings = [callbacks.Sending(str(body).encode(errors="replace"))]
     else:
         if state != "started":
             vendor.end(session, state)
-        deliveries = callbacks.send(vendor, session, state, manner)
+        sendings = callbacks.MANNERS[manner](session, state)
+    deliveries = callbacks.send(vendor, session, sendings)
     return _answer({"deliveries": [asdict(delivery) for delivery in deliveries]})
 
 

@@ -1,4 +1,4 @@
-"""What the shopper meets: the launch page of a session, and its QR code."""
+"""The shopper's side: the launch page of a session, and its QR code."""
 
 import io
 import time
@@ -39,8 +39,8 @@ def finish(session_id: str) -> AnyResponse:
     vendor = the_vendor()
     vendor.start(session)
     if vendor.end(session, state):
-        manner = session.scenario.manner
-        callbacks.in_background(0, callbacks.send, vendor, session, state, manner)
+        sendings = callbacks.MANNERS[session.scenario.manner](session, state)
+        callbacks.in_background(0, callbacks.send, vendor, session, sendings)
     return redirect(url_for(".show", session_id=session.id), 303)
 
 

@@ -1,4 +1,4 @@
-"""Every failure on demand: a product id that begins with one of these names gets what it says."""
+"""Scenarios: a product id that begins with one of these names gets what it says."""
 
 import math
 from collections.abc import Callable
@@ -16,6 +16,8 @@ from simulator.replies import Document, error
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
+    """The vendor's behaviour towards one product's sessions."""
+
     about: str
     delay: float = 0  # seconds before any answer
     refuse: Callable[[], Response] | None = None  # answers in place of a session
@@ -56,10 +58,6 @@ broken = partial(error, 500, "internal_error", "Internal service error.")
 overloaded = partial(error, 503, "unavailable", "Service unavailable.")
 
 
-def broken_after(_document: Document) -> Response:
-    return broken()
-
-
 SCENARIOS: dict[str, Scenario] = {
     "sim-400": Scenario(about="400: the request is refused", refuse=bad_request),
     "sim-400-slow": Scenario(about="400, after 4 s", refuse=bad_request, delay=4),
@@ -80,7 +78,7 @@ SCENARIOS: dict[str, Scenario] = {
     "sim-503": Scenario(about="503", refuse=overloaded),
     "sim-created-then-500": Scenario(
         about="500, though the session exists; its callback comes a second later",
-        reply=broken_after,
+        reply=lambda _document: broken(),
         ends="completed",
         when="after the reply",
     ),
@@ -152,7 +150,7 @@ AS_DOCUMENTED = Scenario(about="a session, as documented")
 
 
 def scenario_of(product_id: str) -> Scenario:
-    """The longest name that the product id is, or begins with before a hyphen."""
+    """Find the longest name that the product id is, or begins with before a hyphen."""
     parts = product_id.split("-")
     for length in range(len(parts), 0, -1):
         if scenario := SCENARIOS.get("-".join(parts[:length])):

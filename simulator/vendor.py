@@ -1,4 +1,4 @@
-"""The vendor's memory: its sessions, what they lived through, and how often it was called."""
+"""The vendor's memory: its sessions, their callbacks, and the count of its calls."""
 
 import math
 import secrets
@@ -30,19 +30,19 @@ CATEGORIES: dict[str, dict[str, Any]] = {
 
 
 def timestamp(seconds: float) -> str:
-    """Epoch seconds as the vendor writes times: whole seconds, UTC, with a Z."""
+    """Format epoch seconds as the vendor writes times: whole seconds, UTC, with a Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def new_id() -> str:
-    """ "tsn_" and a ULID: 48 bits of milliseconds, 80 of chance, as 26 Crockford letters."""
+    """Make "tsn_" and a ULID: 48 bits of milliseconds, 80 of chance, as 26 Crockford letters."""
     number = int(time.time() * 1000) << 80 | secrets.randbits(80)
     return "tsn_" + "".join(CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 @dataclass
 class Delivery:
-    """One callback that was sent, and what the merchant's server made of it."""
+    """A callback that was sent, and the answer of the merchant's server."""
 
     body: str
     at: str
@@ -53,7 +53,7 @@ class Delivery:
 
 @dataclass
 class Session:
-    """One try-on. Times are epoch seconds."""
+    """A try-on. Times are epoch seconds."""
 
     product_id: str
     category: str
@@ -78,7 +78,7 @@ class Session:
         return self.completed_at is not None
 
     def document(self) -> dict[str, Any]:
-        """The session object of the API, in the order of the vendor's example."""
+        """Return the session object of the API, in the order of the vendor's example."""
         return {
             "id": self.id,
             "status": self.state,
@@ -89,7 +89,7 @@ class Session:
         }
 
     def record(self) -> dict[str, Any]:
-        """All that the console knows of it."""
+        """Return all that the console shows of it."""
         return self.document() | {
             "product_id": self.product_id,
             "category": self.category,
@@ -169,9 +169,8 @@ class Vendor:
             by_product = {product_id: dict(counts) for product_id, counts in self._calls.items()}
             sessions = len(self._sessions)
         total = sum((Counter(counts) for counts in by_product.values()), Counter())
-        calls = total.pop("calls", 0)
         return {
-            "calls": calls,
+            "calls": total.pop("calls", 0),
             "by_status": dict(sorted(total.items())),
             "by_product": by_product,
             "sessions": sessions,

@@ -1,4 +1,4 @@
-"""What `make run` starts: the vendor simulator and the app with a demo shop, until interrupted."""
+"""`tryon demo`, behind `make run`: the vendor simulator and the app with a demo shop."""
 
 import os
 import secrets
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import ExitStack
 
 import click
 import segno
@@ -42,25 +43,22 @@ def demo(history: bool) -> None:
         click.echo(f"{STATE / 'demo.db'} is there already, and gets no made-up history.")
     elif history:
         run_apart("demo-data", env=environ).wait()
-    processes: list[subprocess.Popen[bytes]] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
-    try:
+    with ExitStack() as running, (STATE / "log").open("ab") as log:
         for address, command in commands.items():
-            with (STATE / "log").open("ab") as log:
-                # In groups of their own: Ctrl-C reaches them through us.
-                processes.append(run_apart(*command, env=environ, stdout=log, stderr=log))
-            _await(address, processes[-1])
+            # In groups of their own: Ctrl-C reaches them through us.
+            process = run_apart(*command, env=environ, stdout=log, stderr=log)
+            running.enter_context(process)
+            running.callback(process.terminate)
+            _await(address, process)
         _greet(shop, vendor, environ)
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.2)
+        os.wait()  # until one of them ends
         raise click.ClickException(f"a server has stopped; {STATE / 'log'} says why")
-    finally:
-        _stop(processes)
 
 
 def _port(host: str) -> int:
-    """PORT, where it and the next one are free: another server's answer would be taken for ours."""
+    """Read PORT; it and the next must be free, or another server would be taken for ours."""
     text = os.environ.get("PORT", "8000")
     if not text.isdecimal() or not 0 < int(text) < 65_535:
         raise click.ClickException(f"PORT must be a number from 1 to 65534, not {text!r}")
@@ -76,7 +74,7 @@ def _port(host: str) -> int:
 
 
 def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:
-    """What both servers need; secrets are made at the first run and kept."""
+    """Settings of both servers; secrets are made at the first run and kept."""
     STATE.mkdir(mode=0o700, exist_ok=True)
     return {
         "TRYON_API_TOKEN": SIMULATOR_TOKEN,
@@ -130,18 +128,8 @@ def _greet(shop: str, vendor: str, environ: dict[str, str]) -> None:
     click.echo("  Ctrl-C stops all of it.\n")
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
 def _network_address() -> str:
-    """This machine's address on its network. Connecting a datagram socket sends nothing."""
+    """Find this machine's address on its network; connecting a datagram socket sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))  # an address for documentation (RFC 5737)

@@ -15,7 +15,9 @@ from proxy.cli.doctor import doctor
 from simulator.__main__ import simulate
 
 
-@click.group()
+@click.group(
+    commands=[doctor, simulate, demo, demo_history, *numbers.COMMANDS, *maintenance.COMMANDS]
+)
 @click.version_option(package_name="tryon-proxy")
 def cli() -> None:
     """Virtual try-on beside a shop."""
@@ -33,10 +35,3 @@ def serve() -> None:
     load_settings()
     arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606
-
-
-for command in (
-    *(doctor, simulate, demo, demo_history),
-    *(*numbers.COMMANDS, *maintenance.COMMANDS),
-):
-    cli.add_command(command)

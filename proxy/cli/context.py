@@ -1,4 +1,4 @@
-"""What the commands share: settings, the open database, a progress bar."""
+"""Shared by the commands: settings, the open database, a progress bar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -27,14 +27,13 @@ def load_settings() -> Settings:
 
 
 def with_database(command: Command) -> Command:
-    """Give a command the settings and the open database; what goes wrong ends it in a sentence."""
+    """Give a command the open database; what goes wrong ends it in a sentence."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            settings = load_settings()
-            with closing(services.database(settings)) as database:
-                command(settings, database, *arguments, **options)
+            with closing(services.database(load_settings())) as database:
+                command(database, *arguments, **options)
         except BadQuestion as error:
             raise click.UsageError(f"--{error}") from None
         except StorageUnavailable as error:
@@ -54,5 +53,5 @@ def progress(
 
 
 def printable(text: str) -> str:
-    """Leave out what would move a terminal's cursor: product ids come from browsers."""
+    """Replace what would move a terminal's cursor: product ids come from browsers."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -1,128 +1,105 @@
 """`tryon demo-data`: a believable past of the demo shop, stored as the app would have stored it."""
 
+import json
 import math
 import random
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from proxy.cli.context import progress, with_database
-from proxy.settings import Settings
+from proxy.tryon.keys import new_token
+from proxy.upstream.completion import Completion, callback_event
 from storage.database import Database
-from storage.events import Entry, Event, Receipt, UpstreamCall, event, now_ms
-from storage.store import Store
+from storage.events import Entry, Event, Receipt, UpstreamCall, event, new_attempt_id, now_ms
 
 DAY_MS = 86_400_000
 SESSION_MS = 900_000
-AT_ONCE = 200  # entries in a transaction
 
+# Each value and its weight.
 PRODUCTS = {"trail-runner": 5, "court-classic": 4, "city-boot": 3, "linen-slip-on": 1}
 LOCALES = {"en-US": 6, "en-GB": 3, "de-DE": 2, "fr-FR": 2, "es-ES": 1}
 DEVICES = {"desktop": 5, "phone": 6, "tablet": 1}
-ENDINGS = {"completed": 60, "abandoned": 22, "failed": 4, "cancelled": 3, "": 11}
-FAILURES = {"upstream_timeout": 2, "upstream_error": 3, "not_available": 2}
+FAILURES = {"": 460, "upstream_timeout": 2, "upstream_error": 3, "not_available": 2}
+ENDINGS = {"completed": 60, "abandoned": 22, "failed": 4, "cancelled": 3, "expired": 11}
 LAUNCHED = {"desktop": 0.62, "phone": 0.95, "tablet": 0.9}
 
 
-def fill(store: Store, days: int, progress: Callable[[int], None]) -> int:
-    """Write so many days up to now, each day's clicks in order; how many clicks there were."""
-    dice = random.Random(days)  # noqa: S311 - the same past each time
-    now = now_ms()
-    today = now - now % DAY_MS
-    clicks = 0
-    for day in range(days, -1, -1):
-        entries = list(_day(dice, today - day * DAY_MS, days - day, now))
-        for start in range(0, len(entries), AT_ONCE):
-            store.commit(entries[start : start + AT_ONCE])
-        clicks += len(entries)
-        progress(1)
-    return clicks
+def _clicks(dice: random.Random, day_ms: int, number: int) -> list[int]:
+    """Draw a day's clicks: more at weekends and in the evening, a little more every week."""
+    weekend = (day_ms // DAY_MS + 3) % 7 >= 5
+    expected = 46 * (1 + number / 220) * (1.45 if weekend else 1) * dice.uniform(0.85, 1.15)
+    count = round(dice.gauss(expected, math.sqrt(expected)))
+    return sorted(day_ms + int(dice.triangular(0, DAY_MS, 0.8 * DAY_MS)) for _ in range(count))
 
 
-def _day(dice: random.Random, day_ms: int, number: int, now: int) -> Iterator[Entry]:
-    """One day's stories: more at weekends and in the evening, and a little more every week."""
-    weekday = (day_ms // DAY_MS + 3) % 7
-    expected = 46 * (1 + number / 220) * (1.45 if weekday >= 5 else 1) * dice.uniform(0.85, 1.15)
-    count = max(0, round(dice.gauss(expected, math.sqrt(expected))))
-    moments = sorted(day_ms + int(dice.triangular(0, 24, 19.5) * 3_600_000) for _ in range(count))
-    return (_story(dice, at) for at in moments if at + SESSION_MS + 120_000 < now)
-
-
-def _story(dice: random.Random, at: int) -> Entry:
-    """One shopper, from the click to wherever it ended."""
-    attempt_id = f"{at:012x}{dice.getrandbits(80):020x}"
-    product_id, device = _pick(dice, PRODUCTS), _pick(dice, DEVICES)
+def _attempt(dice: random.Random, at: int) -> Entry:
+    """Draw an attempt that began at `at`, from the button's impressions to its ending."""
+    attempt_id = new_attempt_id(at)
+    device = _pick(dice, DEVICES)
     seen: dict[str, Any] = {
-        "product_id": product_id,
+        "product_id": _pick(dice, PRODUCTS),
         "category": "footwear",
         "locale": _pick(dice, LOCALES),
         "device": device,
     }
-    looks = (
-        event(
-            "impression", "", at - dice.randrange(60_000), "button", key=_key("impression"), **seen
-        )
-        for _ in range(dice.randint(2, 6))
-    )
-    click = event("click", attempt_id, at, "button", **seen)
-    took = round(dice.lognormvariate(5.2, 0.5))
-    if dice.random() < 0.015:
-        code = _pick(dice, FAILURES)
-        failed = event("create_failed", attempt_id, at + took, "proxy", code=code)
-        call = UpstreamCall(at, "create_session", None, code, took, 1, attempt_id)
-        return Entry((*looks, click, failed), call=call)
-    call = UpstreamCall(at, "create_session", 200, None, took, 1, attempt_id)
+    events = [
+        event("impression", "", at - 9_000 * n, "button", key=f"impression:{new_token()}", **seen)
+        for n in range(dice.randint(2, 6))
+    ]
+    events.append(event("click", attempt_id, at, "button", **seen))
+    took, code = round(dice.lognormvariate(5.2, 0.5)), _pick(dice, FAILURES)
+    status = None if code else 200
+    call = UpstreamCall(at, "create_session", status, code or None, took, 1, attempt_id)
+    at += took
+    if code:
+        events.append(event("create_failed", attempt_id, at, "proxy", code=code))
+        return Entry(tuple(events), call=call)
     session_id = f"tsn_{secrets.token_hex(13)}"
-    made = event(
-        *("created", attempt_id, at + took, "proxy"),
-        public_id=secrets.token_urlsafe(16),
-        launch_key=secrets.token_urlsafe(16),
+    created = event(
+        *("created", attempt_id, at, "proxy"),
+        public_id=new_token(),
+        launch_key=new_token(),
         session_id=session_id,
         launch_url=f"https://launch.tryon-api.com/s/{session_id}",
         expires_ms=at + SESSION_MS,
     )
-    rest = [*_rest(dice, attempt_id, device, at + took, session_id)]
-    answered = next((each for each in rest if each.name == "callback"), None)
-    receipt = answered and Receipt(
-        *(attempt_id, answered.received_ms, {"content-type": "application/json"}),
-        f'{{"session_id": "{session_id}", "state": "{answered.props["state"]}"}}'.encode(),
-        "accepted",
-    )
-    return Entry((*looks, click, made, *rest), receipt, call)
+    events += [created, *_shopper(dice, attempt_id, session_id, device, at)]
+    if events[-1].name != "callback":
+        return Entry(tuple(events), call=call)
+    ended, state = events[-1].received_ms, events[-1].props["state"]
+    body = json.dumps({"session_id": session_id, "state": state}).encode()
+    headers = {"content-type": "application/json"}
+    return Entry(tuple(events), Receipt(attempt_id, ended, headers, body, "accepted"), call)
 
 
-def _rest(
-    dice: random.Random, attempt_id: str, device: str, at: int, session_id: str
+def _shopper(
+    dice: random.Random, attempt_id: str, session_id: str, device: str, at: int
 ) -> Iterator[Event]:
-    """What came after the session was made."""
+    """Draw the events that follow a session's creation."""
     if dice.random() < 0.08:
-        yield event("reused", attempt_id, at + 4_000, "button", key=_key("reused"))
-    if dice.random() > LAUNCHED[device]:
+        yield event("reused", attempt_id, at + 4_000, "button", key=f"reused:{new_token()}")
+    ending, opened = "expired", at
+    if dice.random() < LAUNCHED[device]:
+        opened = at + round(dice.lognormvariate(9.2 if device == "desktop" else 6.5, 0.6))
+        channel = "qr" if device == "desktop" and dice.random() < 0.9 else "direct"
+        yield event("launch", attempt_id, opened, "phone", channel=channel)
+        ending = _pick(dice, ENDINGS)
+    if ending == "expired":
         yield event("expired", attempt_id, at + SESSION_MS, "proxy")
         return
-    opened = at + round(dice.lognormvariate(9.2 if device == "desktop" else 6.5, 0.6))
-    channel = "qr" if device == "desktop" and dice.random() < 0.9 else "direct"
-    yield event("launch", attempt_id, opened, "phone", channel=channel)
-    outcome = _pick(dice, ENDINGS)
     ended = opened + min(round(dice.lognormvariate(10.8, 0.5)), SESSION_MS // 2)
-    if outcome == "":
-        yield event("expired", attempt_id, at + SESSION_MS, "proxy")
-    elif outcome == "cancelled":
+    if ending == "cancelled":
         yield event("cancel", attempt_id, ended, "button")
     else:
-        key = f"callback:{attempt_id}:{session_id}:{outcome}"
-        told: dict[str, Any] = {"outcome": outcome, "state": outcome, "session_id": session_id}
-        yield event("callback", attempt_id, ended, "vendor", key=key, **told)
+        told = Completion(session_id=session_id, state=ending, outcome=ending)
+        yield callback_event(attempt_id, ended, told)
 
 
 def _pick(dice: random.Random, weights: dict[str, int]) -> str:
     return dice.choices(list(weights), list(weights.values()))[0]
-
-
-def _key(name: str) -> str:
-    return f"{name}:{secrets.token_urlsafe(12)}"
 
 
 @click.command("demo-data")
@@ -135,10 +112,18 @@ def _key(name: str) -> str:
 )
 @click.option("--force", is_flag=True, help="Even where there are events already.")
 @with_database
-def demo_history(_: Settings, database: Database, days: int, force: bool) -> None:
+def demo_history(database: Database, days: int, force: bool) -> None:
     """Fill the database with a believable past of the demo shop."""
     if database.maintenance.count("events") and not force:
         raise click.ClickException("there are events already; --force adds to them")
+    dice = random.Random(days)  # noqa: S311 - as many clicks each time
+    now, clicks = now_ms(), 0
+    today = now - now % DAY_MS
     with progress(days, "days") as advance:
-        clicks = fill(database.store, days, advance)
+        for number in range(days + 1):
+            moments = _clicks(dice, today - (days - number) * DAY_MS, number)
+            past = [at for at in moments if at + SESSION_MS + 120_000 < now]
+            database.store.commit([_attempt(dice, at) for at in past])
+            clicks += len(past)
+            advance(1)
     click.echo(f"{clicks:,} clicks on {days} days.")

@@ -1,4 +1,4 @@
-"""`tryon doctor`: looks at each thing that the app needs, and says how to mend what is wrong."""
+"""`tryon doctor`: check each thing that the app needs, and say how to mend what is wrong."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ MENDS = {
 
 
 class Check(NamedTuple):
-    """`ok` None: worth knowing, and no hindrance."""
+    """A check's result; `ok` None: worth knowing, and no hindrance."""
 
     name: str
     ok: bool | None
@@ -42,10 +42,11 @@ class Check(NamedTuple):
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """Each check as it is done. None of them spends a session."""
+    """Yield each check as it is done. None of them spends a session."""
     yield from (Check("settings", None, warning) for warning in unknown())
     yield _database(settings)
-    yield _engine()
+    found, mend = engine()
+    yield Check("sqlite", None if mend else True, found, mend)
     yield _catalog(settings)
     yield _callbacks(settings)
     yield _public_url(settings)
@@ -61,11 +62,6 @@ def _database(settings: Settings) -> Check:
         mend = "The folder must exist, and the file be writable for the user that serves."
         return Check("database", False, str(error), mend)
     return Check("database", True, f"{settings.database} can be written")
-
-
-def _engine() -> Check:
-    found, mend = engine()
-    return Check("sqlite", None if mend else True, found, mend)
 
 
 def _catalog(settings: Settings) -> Check:
@@ -110,7 +106,7 @@ def _vendor(settings: Settings) -> Iterator[Check]:
 
 
 def _clock(settings: Settings) -> Check:
-    """Against the vendor's, since expiry times are the vendor's."""
+    """Compare the clock with the vendor's, since expiry times are the vendor's."""
     try:
         theirs = parsedate_to_datetime(_get(settings.api_url).headers["Date"]).timestamp()
     except (requests.RequestException, KeyError, ValueError):
@@ -123,7 +119,7 @@ def _clock(settings: Settings) -> Check:
 
 
 def _get(address: str) -> requests.Response:
-    """Without the token, and without proxies or passwords from the environment."""
+    """GET without the token, and without proxies or passwords from the environment."""
     with requests.Session() as session:
         session.trust_env = False
         return session.get(address, timeout=WAIT_S, allow_redirects=False)

@@ -1,13 +1,12 @@
-"""The commands that look after the numbers."""
+"""The commands that check, mend and prune the database."""
 
 from datetime import timedelta
 from functools import partial
 
 import click
 
-from proxy.cli.context import printable, progress, with_database
+from proxy.cli.context import load_settings, printable, progress, with_database
 from proxy.numbers.questions import today
-from proxy.settings import Settings
 from proxy.upstream.completion import read_receipt
 from proxy.upstream.outcomes import OUTCOMES
 from storage.database import Database
@@ -15,7 +14,7 @@ from storage.database import Database
 
 @click.command()
 @with_database
-def verify(_: Settings, database: Database) -> None:
+def verify(database: Database) -> None:
     """Recount everything from the events; exit with 1 where a figure differs."""
     broken = database.maintenance.integrity()
     with progress(database.maintenance.count("events"), "recounting") as advance:
@@ -23,13 +22,8 @@ def verify(_: Settings, database: Database) -> None:
     for message in broken:
         click.echo(f"file: {message}")
     for each in found:
-        key = ", ".join(map(str, each.key))
-        click.echo(
-            printable(
-                f"{each.table} ({key}) {each.column}: "
-                f"stored {each.stored}, counted {each.recounted}"
-            )
-        )
+        place = f"{each.table} ({', '.join(map(str, each.key))}) {each.column}"
+        click.echo(printable(f"{place}: stored {each.stored}, counted {each.recounted}"))
     if broken or found:
         raise click.ClickException(
             f"{len(broken) + len(found)} differences; `tryon rebuild` makes the figures afresh"
@@ -39,7 +33,7 @@ def verify(_: Settings, database: Database) -> None:
 
 @click.command()
 @with_database
-def rebuild(_: Settings, database: Database) -> None:
+def rebuild(database: Database) -> None:
     """Make attempts and totals afresh from the events; writers wait meanwhile."""
     with progress(database.maintenance.count("events"), "rebuilding") as advance:
         database.maintenance.rebuild(advance)
@@ -49,7 +43,7 @@ def rebuild(_: Settings, database: Database) -> None:
 @click.command()
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_database
-def replay(_: Settings, database: Database, quiet: bool) -> None:
+def replay(database: Database, quiet: bool) -> None:
     """Read stored callbacks again, after a mapping of the vendor's words was changed."""
     read = partial(read_receipt, mapping={**OUTCOMES, **database.store.mapping()})
     with progress(database.maintenance.count("receipts"), "reading again", quiet=quiet) as advance:
@@ -62,9 +56,10 @@ def replay(_: Settings, database: Database, quiet: bool) -> None:
 @click.option("--before", metavar="DAY", help="Instead of TRYON_RETENTION_DAYS before today.")
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_database
-def purge(settings: Settings, database: Database, before: str | None, quiet: bool) -> None:
+def purge(database: Database, before: str | None, quiet: bool) -> None:
     """Delete raw events, receipts and calls of old days; totals stay."""
-    line = before or str(today(settings.timezone) - timedelta(settings.retention_days))
+    kept = timedelta(load_settings().retention_days)
+    line = before or str(today(database.store.zone) - kept)
     try:
         with progress(None, "purging", quiet=quiet) as advance:
             deleted = database.maintenance.purge(line, advance)
@@ -77,7 +72,7 @@ def purge(settings: Settings, database: Database, before: str | None, quiet: boo
 @click.command()
 @click.argument("reference")
 @with_database
-def erase(_: Settings, database: Database, reference: str) -> None:
+def erase(database: Database, reference: str) -> None:
     """Forget every attempt with one of your references, in the totals too."""
     erased = database.maintenance.erase(reference)
     if erased:

@@ -1,59 +1,51 @@
-"""The numbers in a terminal."""
+"""The commands that show and export the numbers: stats, events, export, forecast."""
 
-import csv
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from rich.table import Table
 from rich.text import Text
 
-from proxy.cli.context import Command, console, printable, progress, with_database
+from proxy.cli.context import Command, console, load_settings, printable, progress, with_database
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.definitions import label
 from proxy.numbers.questions import BY, Question, answer, read_question, today
-from proxy.settings import Settings
 from storage.database import Database
-from storage.numbers import DIMENSIONS
-from storage.store import Store
+from storage.numbers import DIMENSIONS, ENDINGS
 
-ENDINGS = ("abandoned", "failed", "cancelled", "other", "expired_unlaunched", "expired_unreported")
 BAR = 40  # characters of the longest bar
 SHOWN = ("clicks", "created", "opened", "completed", "open")
+TENTHS = ("p10", "p50", "p90")  # of a forecast
 FOLLOW_EVERY_S = 0.5
-MOST_AT_ONCE = 10_000  # events followed in one look
 
 
 def asks(command: Command) -> Command:
-    """Options that say which part of the numbers is meant."""
+    """Add the options of a question: the period and the filters."""
     options = [
         click.option("--from", "from_", metavar="DAY", help="First day, YYYY-MM-DD."),
         click.option("--to", metavar="DAY", help="Last day; today if it is left out."),
         click.option("--range", "range_", metavar="NAME", help="today, 7d, 30d, month, …"),
-        *(
-            click.option(
-                f"--{name.replace('_', '-')}",
-                name,
-                help=f"Only this {overview.NAMES[name].lower()}.",
-            )
-            for name in DIMENSIONS
-        ),
     ]
+    for name in DIMENSIONS:
+        text = f"Only this {overview.NAMES[name].lower()}."
+        options.append(click.option(f"--{name.replace('_', '-')}", name, help=text))
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def question(settings: Settings, **asked: str | None) -> Question:
-    """The question that the options ask; as in the dashboard's addresses."""
+def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:
+    """Read the question of the options, which have the names of the dashboard's parameters."""
     given = {name.rstrip("_"): [text] for name, text in asked.items() if text is not None}
-    return read_question(given, today(settings.timezone))
+    return read_question(given, today(zone))
 
 
 @click.command()
@@ -62,11 +54,9 @@ def question(settings: Settings, **asked: str | None) -> Question:
 @click.option("--json", "as_json", is_flag=True, help="As stats.json gives it.")
 @click.option("--csv", "as_csv", is_flag=True, help="The split as CSV.")
 @with_database
-def stats(
-    settings: Settings, database: Database, as_json: bool, as_csv: bool, **asked: str | None
-) -> None:
+def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) -> None:
     """Show the funnel of a period (30 days by default), and what it is made of."""
-    asks_for = question(settings, **asked)
+    asks_for = question(database.store.zone, asked)
     if as_csv:
         sys.stdout.writelines(exports.table(database.store, asks_for, asks_for.by or "day"))
         return
@@ -77,10 +67,9 @@ def stats(
         return
     console.print(f"{found['from']} to {found['to']} ({found['timezone']})\n")
     console.print(_funnel(found["totals"], found["previous"]))
-    ends = "; ".join(
-        f"{label(name).lower()} {found['totals'][name]:,}" for name in (*ENDINGS, "open")
-    )
-    console.print(f"Others: {ends}.\n")
+    others = (*ENDINGS[1:-1], "open")  # but completed and create_failed
+    ends = (f"{label(name).lower()} {found['totals'][name]:,}" for name in others)
+    console.print(f"Others: {'; '.join(ends)}.\n")
     if found["by"]:
         console.print(_split(asks_for.by or "", found["by"]))
 
@@ -117,30 +106,24 @@ def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON each.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line of CSV each.")
 @with_database
-def events(
-    settings: Settings, database: Database, follow: bool, as_json: bool, as_csv: bool
-) -> None:
+def events(database: Database, follow: bool, as_json: bool, as_csv: bool) -> None:
     """Show the newest events, the oldest of them first."""
-    found = _latest(database.store)
-    last = 0
+    last, limit = 0, timeline.LATEST
     if as_csv:
         click.echo(exports.lines([timeline.LATEST_COLUMNS]), nl=False)
     while True:
+        with database.store.numbers() as numbers:
+            found = timeline.latest(numbers, last, limit)
         for event in reversed(found):
             last = event["id"]
             if as_csv:
                 click.echo(exports.lines([event.values()]), nl=False)
             else:
-                click.echo(json.dumps(event) if as_json else _line(event, settings.timezone))
+                click.echo(json.dumps(event) if as_json else _line(event, database.store.zone))
         if not follow:
             return
         time.sleep(FOLLOW_EVERY_S)
-        found = _latest(database.store, last, MOST_AT_ONCE)
-
-
-def _latest(store: Store, after: int = 0, limit: int = timeline.LATEST) -> list[dict[str, Any]]:
-    with store.numbers() as numbers:
-        return timeline.latest(numbers, after, limit)
+        limit = 10_000  # so many in one look; the first look lists a few
 
 
 def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
@@ -150,54 +133,48 @@ def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
 
 
 @click.command()
-@click.argument("name", type=click.Choice(list(exports.EXPORTS)))
+@click.argument("name", type=click.Choice(exports.EXPORTS))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 @asks
 @with_database
-def export(
-    settings: Settings, database: Database, name: str, output: Path | None, **asked: str | None
-) -> None:
+def export(database: Database, name: str, output: Path | None, **asked: str | None) -> None:
     """Write attempts, events or daily counts as CSV, to standard output or a file."""
-    asks_for = question(settings, **asked)
+    store, asks_for, total = database.store, question(database.store.zone, asked), None
+    parts = exports.export(store, asks_for, name)
     if output is None:
-        _write(exports.EXPORTS[name](database.store, asks_for), sys.stdout, lambda _: None)
+        sys.stdout.writelines(parts)
         return
-    total = (
-        None if name == "daily" else exports.size(database.store, f"export_{name}", asks_for.scope)
-    )
+    if name != "daily":
+        with store.numbers() as numbers:
+            total = numbers.export_size(f"export_{name}", asks_for.scope)
     try:
         with output.open("w", newline="") as file, progress(total, name) as advance:
-            _write(exports.EXPORTS[name](database.store, asks_for), file, advance)
+            for part in parts:
+                file.write(part)
+                advance(part.count("\n"))
     except OSError as error:
         raise click.ClickException(f"{output}: {error.strerror}") from None
-
-
-def _write(parts: Iterator[str], file: TextIO, advance: Callable[[int], None]) -> None:
-    for part in parts:
-        file.write(part)
-        advance(part.count("\n"))
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="The days ahead as CSV.")
 @with_database
-def forecast(settings: Settings, database: Database, as_json: bool, as_csv: bool) -> None:
+def forecast(database: Database, as_json: bool, as_csv: bool) -> None:
     """Foresee this and next month's sessions, and the plan that fits."""
     with database.store.numbers() as numbers:
-        fit = overview.plan_fit(numbers, today(settings.timezone), settings.plans)
+        fit = overview.plan_fit(numbers, today(numbers.zone), load_settings().plans)
     if as_json:
-        click.echo(json.dumps(_forecast_members(fit), indent=2))
+        click.echo(json.dumps(_forecast_members(fit), indent=2, default=str))
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(("day", "p10", "p50", "p90"))
-        writer.writerows((each.day, each.p10, each.p50, each.p90) for each in fit.days)
+        rows = (asdict(each).values() for each in fit.days)
+        click.echo(exports.lines([("day", *TENTHS), *rows]), nl=False)
     elif fit.this_month is None or fit.next_month is None:
         console.print(fit.reason)
     else:
-        months = Table("", "P10", "P50", "P90")
+        months = Table("", *map(str.upper, TENTHS))
         for name, month in (("This month", fit.this_month), ("Next month", fit.next_month)):
-            months.add_row(name, *(f"{value:,.0f}" for value in (month.p10, month.p50, month.p90)))
+            months.add_row(name, *(f"{getattr(month, tenth):,.0f}" for tenth in TENTHS))
         console.print("Sessions; four times in five between P10 and P90.", months)
     if fit.plans and not (as_json or as_csv):
         console.print(_plans(fit))
@@ -208,20 +185,17 @@ def _forecast_members(fit: overview.PlanFit) -> dict[str, Any]:
     return {
         "reason": fit.reason,
         **{
-            name: month and {"p10": month.p10, "p50": month.p50, "p90": month.p90}
+            name: month and {tenth: getattr(month, tenth) for tenth in TENTHS}
             for name, month in months.items()
         },
-        "days": [
-            {"day": str(each.day), "p10": each.p10, "p50": each.p50, "p90": each.p90}
-            for each in fit.days
-        ],
+        "days": [asdict(each) for each in fit.days],
         "plans": [
             {
                 "name": each.plan.name,
                 "cheapest": each.is_cheapest,
-                "next_month": each.middle and str(each.middle),
-                "replayed": each.replayed and str(each.replayed),
-                "run_out": each.run_out and str(each.run_out),
+                "next_month": each.middle,
+                "replayed": each.replayed,
+                "run_out": each.run_out,
             }
             for each in fit.plans
         ],

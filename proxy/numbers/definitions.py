@@ -1,6 +1,8 @@
-"""What each figure means: a sentence, and the SQL that gives it. Pages and docs come from here."""
+"""Definitions of the figures: a sentence, and the SQL that gives it. Pages and docs show these."""
 
 from typing import NamedTuple
+
+from storage.numbers import ENDINGS
 
 SOURCE = "FROM totals_day_category\nWHERE local_day BETWEEN :first AND :last;"
 
@@ -13,7 +15,7 @@ SELECT pow(2, bucket / 8.0) AS ms FROM (
 
 
 class Definition(NamedTuple):
-    """`:first` and `:last` in the SQL are local days, both included."""
+    """A figure's meaning; `:first` and `:last` in its SQL are local days, both included."""
 
     key: str
     label: str
@@ -31,23 +33,14 @@ def _rate(key: str, label: str, meaning: str, part: str, whole: str) -> Definiti
 
 
 def _percentile(key: str, label: str, meaning: str) -> Definition:
-    return Definition(
-        key,
-        label,
-        f"{meaning} Read from buckets: at most 4.5 % off.",
-        PERCENTILE.format(key),
-    )
+    meaning += " Read from buckets: at most 4.5 % off."
+    return Definition(key, label, meaning, PERCENTILE.format(key))
 
 
-ENDINGS_SUM = (
-    "completed + abandoned + failed + cancelled + other\n"
-    "    + expired_unlaunched + expired_unreported + create_failed"
-)
+SETTLED = "\n    + ".join(ENDINGS)
 DEFINITIONS = (
     _sum(
-        "impressions",
-        "Impressions",
-        "How often a button was seen, where its page asks for that.",
+        "impressions", "Impressions", "How often a button was seen, where its page asks for that."
     ),
     _sum(
         "clicks",
@@ -106,16 +99,12 @@ DEFINITIONS = (
         "Still open",
         "Clicks whose try-on can still end one way or another. Recent days have them; they are "
         "not lost.",
-        f"SELECT sum(clicks) - sum({ENDINGS_SUM}) {SOURCE}",
+        f"SELECT sum(clicks) - sum({SETTLED}) {SOURCE}",
     ),
     _rate("created_rate", "Session rate", "Sessions of clicks.", "created", "clicks"),
     _rate("opened_rate", "Launch rate", "Launches of sessions.", "opened", "created"),
     _rate(
-        "completed_rate",
-        "Completion rate",
-        "Completed try-ons of launches.",
-        "completed",
-        "opened",
+        "completed_rate", "Completion rate", "Completed try-ons of launches.", "completed", "opened"
     ),
     _rate(
         "whole_rate",

@@ -1,4 +1,4 @@
-"""Tables as CSV (RFC 4180), in parts: as long as it may be, memory holds one part.
+"""Exports as CSV (RFC 4180), in parts: however long a table is, memory holds one part.
 
 A spreadsheet runs a cell that begins like a formula. Such a cell gets an apostrophe before it.
 """
@@ -11,32 +11,27 @@ from typing import Any
 
 from proxy.numbers.questions import Question
 from storage.funnel import COUNTS
-from storage.numbers import Scope
 from storage.store import Store
 
+EXPORTS = ("attempts", "events", "daily")
 PART = 500  # rows
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Parts = Generator[str, None, None]
 
 
-def attempts(store: Store, question: Question) -> Parts:
-    """Every attempt that began in the period, bots marked."""
-    return _report(store, question, "export_attempts")
-
-
-def events(store: Store, question: Question) -> Parts:
-    """Every event that came in the period."""
-    return _report(store, question, "export_events")
-
-
-def daily(store: Store, question: Question) -> Parts:
-    """The counts of each day."""
-    return table(store, question, "day")
+def export(store: Store, question: Question, name: str) -> Parts:
+    """Export the attempts that began in the period, bots marked, the events that came in it, or
+    its daily counts."""
+    if name == "daily":
+        yield from table(store, question, "day")
+        return
+    with store.numbers() as numbers:
+        yield from parts(*numbers.export(f"export_{name}", question.scope))
 
 
 def table(store: Store, question: Question, by: str) -> Parts:
-    """The counts for each value of a dimension, or day."""
+    """Export the counts for each value of a dimension, or of "day"."""
     with store.numbers() as numbers:
         rows, _ = numbers.by(question.scope, by, question.sort, question.limit)
         names = (*COUNTS, "open")
@@ -44,23 +39,8 @@ def table(store: Store, question: Question, by: str) -> Parts:
         yield from parts((by, *names), cells)
 
 
-EXPORTS = {"attempts": attempts, "events": events, "daily": daily}
-
-
-def _report(store: Store, question: Question, name: str) -> Parts:
-    with store.numbers() as numbers:
-        columns, rows = numbers.export(name, question.scope)
-        yield from parts(columns, rows)
-
-
-def size(store: Store, name: str, scope: Scope) -> int:
-    """How many rows an export will have, at most; for a progress bar."""
-    with store.numbers() as numbers:
-        return numbers.export_size(name, scope)
-
-
 def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
-    """The header, then the rows, in texts of many lines."""
+    """Yield the header, then the rows, in texts of many lines."""
     rows = iter(rows)
     yield lines([columns])
     while some := list(islice(rows, PART)):
@@ -68,14 +48,14 @@ def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
 
 
 def safe(cell: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula. Numbers stay numbers."""
+    """Return a cell that no spreadsheet takes for a formula. Numbers stay numbers."""
     if isinstance(cell, str) and cell.startswith(FORMULA):
         return f"'{cell}"
     return cell
 
 
 def lines(rows: Iterable[Iterable[Any]]) -> str:
-    """Rows as CSV, each cell made safe."""
+    """Return rows as CSV, each cell made safe."""
     text = io.StringIO()
     csv.writer(text).writerows(map(safe, row) for row in rows)
     return text.getvalue()

@@ -1,5 +1,9 @@
-"""What the dashboard's first page shows, assembled from one snapshot. No Flask, no clock."""
+"""The figures, tables and panels of the dashboard's first page, from one snapshot of the numbers.
 
+No Flask, no clock.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,6 +14,7 @@ from typing import Any
 from proxy import plans as pricing
 from proxy.numbers.forecast import Forecast, Range, forecast
 from proxy.numbers.questions import (
+    BY,
     Change,
     Durations,
     Question,
@@ -20,6 +25,7 @@ from proxy.numbers.questions import (
     wilson,
 )
 from proxy.plans import Plan
+from storage.funnel import COUNTS
 from storage.numbers import DIMENSIONS, Counts, Numbers, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # the vendor's health is that of the last day
@@ -29,20 +35,13 @@ ENDINGS = (
     "completed", "abandoned", "failed", "cancelled", "other",
     "expired_unreported", "expired_unlaunched", "create_failed", "open",
 )  # fmt: skip
-NAMES = {
-    "product_id": "Product",
-    "category": "Category",
-    "locale": "Locale",
-    "device": "Device",
-    "channel": "Channel",
-    "day": "Day",
-}
+NAMES = {by: by.removesuffix("_id").capitalize() for by in BY}
 CAN_STILL_RISE_DAYS = 7  # an attempt that has been open for longer is no sign that a day is
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One of the five. `value` is a count, or a rate from 0 to 1 (None of nothing)."""
+    """One of the five figures. `value` is a count, or a rate from 0 to 1 (None of nothing)."""
 
     key: str  # of definitions.BY_KEY, as all keys here
     is_rate: bool
@@ -53,7 +52,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Step:
-    """Of the funnel. Rates are from 0 to 1, None of nothing."""
+    """A step of the funnel. Rates are from 0 to 1, None of nothing."""
 
     key: str
     count: int
@@ -66,7 +65,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Ending:
-    """One way in which attempts end; `share` is of all clicks."""
+    """An outcome of attempts; `share` is of all clicks."""
 
     key: str
     count: int
@@ -75,7 +74,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class Row:
-    """Of a table: one value of a dimension, or one day."""
+    """A row of a table: one value of a dimension, or one day."""
 
     key: str
     counts: Counts
@@ -94,7 +93,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Health:
-    """How the vendor does: the last day's calls, the last callbacks."""
+    """The vendor's health: the last day's calls, the last callbacks, the breaker."""
 
     answers: tuple[dict[str, Any], ...]  # code ("ok" or a problem code), n, last_ms, detail
     calls: int
@@ -105,20 +104,10 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Waste:
-    """`never_launched` sessions were paid for and not used; `saved` were not paid for again."""
-
-    never_launched: int
-    share: float | None  # of the sessions
-    saved: int
-
-
-@dataclass(frozen=True)
 class PlanCost:
-    """A plan, what it would have cost, and what next month would cost with it."""
+    """A plan's cost for the last whole months, and for next month."""
 
     plan: Plan
-    is_current: bool  # the first of TRYON_PLANS
     is_cheapest: bool  # for next month's P50
     replayed: Decimal | None  # the last whole months together; None where there are none
     low: Decimal | None  # next month at P10, P50 and P90; None without a forecast
@@ -129,7 +118,7 @@ class PlanCost:
 
 @dataclass(frozen=True)
 class PlanFit:
-    """Volume and plans. `reason` says why there is no forecast yet."""
+    """The forecast of sessions, and each plan's cost. `reason` says why there is none yet."""
 
     history: tuple[tuple[date, int], ...]  # sessions of the finished days, for the chart
     days: tuple[Range, ...]
@@ -146,7 +135,6 @@ class Overview:
     raw_since: str
     from_attempts: bool
     totals: Counts
-    previous: Counts
     figures: tuple[Figure, ...]
     steps: tuple[Step, ...]
     endings: tuple[Ending, ...]
@@ -156,14 +144,10 @@ class Overview:
     day_not_over: bool  # the last of them
     tables: tuple[Table, ...]
     durations: tuple[Durations, ...]
-    waste: Waste
+    unlaunched_rate: float | None  # of the sessions: paid for and not used
     health: Health
     plan_fit: PlanFit
     unknown_words: int  # try-ons that ended with a word that no mapping knows
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.totals["clicks"] or self.totals["impressions"])
 
 
 def overview(
@@ -180,52 +164,45 @@ def overview(
         raw_since=numbers.raw_since,
         from_attempts=answering_table(scope) is None,
         totals=totals,
-        previous=previous,
         figures=_figures(totals, previous, days),
         steps=_steps(totals, previous),
-        endings=_endings(totals),
+        endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
         days=days,
         days_before=tuple(by_day_before.values()),
         open_days=_open_days(days),
         day_not_over=question.scope.last >= today,
         tables=_tables(numbers, question),
         durations=tuple(durations(numbers, scope)),
-        waste=Waste(
-            totals["expired_unlaunched"],
-            rate(totals, "expired_unlaunched", "created"),
-            totals["reused"],
-        ),
+        unlaunched_rate=rate(totals, "expired_unlaunched", "created"),
         health=_health(numbers, now_ms, breaker),
         plan_fit=plan_fit(numbers, today, plans),
         unknown_words=sum(word["attempts"] for word in words),
     )
 
 
-def table(numbers: Numbers, question: Question, by: str, rows: int = ROWS) -> Table:
-    """The values of a dimension, the greatest of the question's sort first."""
+def table(numbers: Numbers, question: Question, by: str, rows: int) -> Table:
+    """Count each value of a dimension, the greatest of the question's sort first."""
     counted, more = numbers.by(question.scope, by, question.sort, rows)
     return Table(by, NAMES[by], _rows(counted), more, answering_table(question.scope, by) is None)
 
 
 def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
-    """One for each dimension. What would be read from all attempts waits on a page of its own;
-    those of one product are found by an index."""
+    """Make a table for each dimension. What would be read from all attempts waits on a page of its
+    own; those of one product are found by an index."""
     scope = question.scope
     slow = {by for by in DIMENSIONS if answering_table(scope, by) is None}
     later = slow if "product_id" not in scope.filters else set[str]()
     now = [by for by in DIMENSIONS if by not in later]
-    counted = numbers.split(scope, now, question.sort, ROWS)
-    return tuple(
-        Table(by, NAMES[by], (), 0, True, deferred=True)
-        if by in later
-        else Table(by, NAMES[by], _rows(counted[by][0]), counted[by][1], by in slow)
-        for by in DIMENSIONS
-    )
+    found = numbers.split(scope, now, question.sort, ROWS)
+    tables = []
+    for by in DIMENSIONS:
+        counted, more = found.get(by, ({}, 0))
+        tables.append(Table(by, NAMES[by], _rows(counted), more, by in slow, by in later))
+    return tuple(tables)
 
 
 def _sum(by_day: Mapping[str, Counts]) -> Counts:
-    counts = list(by_day.values())
-    return {name: sum(day[name] for day in counts) for name in counts[0]}
+    return {name: sum(day[name] for day in by_day.values()) for name in (*COUNTS, "open")}
 
 
 def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:
@@ -259,24 +236,19 @@ def _figures(totals: Counts, previous: Counts, days: Sequence[Row]) -> tuple[Fig
 
 def _steps(totals: Counts, previous: Counts) -> tuple[Step, ...]:
     steps = []
-    for position, key in enumerate(STEPS):
-        earlier = STEPS[position - 1] if position else key
-        parts = totals[key], totals[earlier], previous[key], previous[earlier]
+    for earlier, key in zip((None, *STEPS), STEPS, strict=False):
+        parts = [each[name] for each in (totals, previous) for name in (key, earlier or key)]
         steps.append(
             Step(
                 key,
                 totals[key],
-                rate(totals, key, earlier) if position else None,
+                rate(totals, key, earlier) if earlier else None,
                 rate(totals, key, "clicks"),
                 *wilson(*parts[:2]),
-                rate_change(*parts) if position else None,
+                rate_change(*parts) if earlier else None,
             )
         )
     return tuple(steps)
-
-
-def _endings(totals: Counts) -> tuple[Ending, ...]:
-    return tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS)
 
 
 def _open_days(days: Sequence[Row]) -> int:
@@ -305,17 +277,21 @@ _forecast = lru_cache(maxsize=16)(forecast)
 
 
 def plan_fit(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanFit:
-    """Next months' sessions, and each plan's cost for them and for the last whole months."""
+    """Forecast this and next month's sessions; reckon each plan's cost for next month and for the
+    last whole months."""
     history = _finished(numbers.created_by_day(today), today)
     predicted = _forecast(history)
     if isinstance(predicted, Forecast):
         days, (this_month, next_month), reason = predicted.days, predicted.months, None
     else:
         days, this_month, next_month, reason = (), None, None, predicted.reason
+    this_month_days: list[tuple[date, float]] = [
+        (day, n)
+        for day, n in (*history, *((each.day, each.p50) for each in days))
+        if day.replace(day=1) == today.replace(day=1)
+    ]
     months = _whole_months(history, today)
-    cheapest = (
-        pricing.cheapest(plans, round(next_month.p50)) if plans and next_month is not None else None
-    )
+    cheapest = pricing.cheapest(plans, round(next_month.p50)) if plans and next_month else None
     replayed = {plan.name: cost for plan, cost in pricing.replay(plans, months)}
     return PlanFit(
         history=history,
@@ -327,13 +303,12 @@ def plan_fit(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanFit:
         plans=tuple(
             PlanCost(
                 plan,
-                position == 0,
                 plan is cheapest,
                 replayed[plan.name] if months else None,
                 *_costs(plan, next_month),
-                pricing.run_out_day(plan, _this_month(history, days, today)) if days else None,
+                pricing.run_out_day(plan, this_month_days) if days else None,
             )
-            for position, plan in enumerate(plans)
+            for plan in plans
         ),
     )
 
@@ -348,7 +323,7 @@ def _costs(
 
 
 def _finished(counted: Sequence[tuple[date, int]], today: date) -> tuple[tuple[date, int], ...]:
-    """Every day from the first that had a session to yesterday."""
+    """List every day from the first that had a session to yesterday."""
     seen = dict(counted)
     first = min((day for day, n in counted if n), default=today)
     days = (first + timedelta(n) for n in range((today - first).days))
@@ -356,19 +331,9 @@ def _finished(counted: Sequence[tuple[date, int]], today: date) -> tuple[tuple[d
 
 
 def _whole_months(history: Sequence[tuple[date, int]], today: date) -> tuple[int, ...]:
-    """Sessions of the last whole months, three at most, oldest first."""
-    months: dict[date, int] = {}
+    """Sum the sessions of the last whole months, three at most, oldest first."""
+    months: Counter[date] = Counter()
     for day, n in history:
-        months[day.replace(day=1)] = months.get(day.replace(day=1), 0) + n
-    first = history[0][0] if history else today
-    whole = [n for month, n in sorted(months.items()) if first <= month < today.replace(day=1)]
+        months[day.replace(day=1)] += n
+    whole = [n for month, n in months.items() if history[0][0] <= month < today.replace(day=1)]
     return tuple(whole[-3:])
-
-
-def _this_month(
-    history: Sequence[tuple[date, int]], days: Sequence[Range], today: date
-) -> list[tuple[date, float]]:
-    start = today.replace(day=1)
-    seen = [(day, float(n)) for day, n in history if day >= start]
-    to_come = [(part.day, part.p50) for part in days if part.day.replace(day=1) == start]
-    return seen + to_come

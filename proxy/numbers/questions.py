@@ -1,15 +1,14 @@
-"""Questions about the numbers, and the arithmetic of their answers: ranges, rates, percentiles."""
+"""Questions about the numbers, and the arithmetic of the answers: ranges, rates, percentiles."""
 
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from storage.events import now_ms
-from storage.funnel import COUNTS, bucket_ms, local_day
+from storage.funnel import COUNTS, bucket_ms
 from storage.numbers import DIMENSIONS, Counts, Numbers, Scope, answering_table
 
 BY = (*DIMENSIONS, "day")
@@ -34,7 +33,7 @@ RANGES = {
 
 
 class BadQuestion(ValueError):
-    """What cannot be answered, by the name of the parameter."""
+    """A question that cannot be answered, with the name of the parameter."""
 
     def __init__(self, parameter: str, reason: str) -> None:
         super().__init__(f"{parameter}: {reason}")
@@ -43,7 +42,7 @@ class BadQuestion(ValueError):
 
 @dataclass(frozen=True)
 class Question:
-    """Which numbers, and how they are split."""
+    """A scope of the numbers, and how it is split and sorted."""
 
     scope: Scope
     by: str | None = None
@@ -53,12 +52,12 @@ class Question:
 
     @property
     def before(self) -> Scope:
-        """As many days, on the same weekdays: some whole weeks earlier."""
+        """The period before: as many days on the same weekdays, some whole weeks earlier."""
         weeks = timedelta(weeks=-(-len(self.scope.days) // 7))
         return replace(self.scope, first=self.scope.first - weeks, last=self.scope.last - weeks)
 
     def parameters(self, **changes: str | None) -> dict[str, str]:
-        """What an address needs to ask this again, with some of it changed; None leaves out."""
+        """Return the address's parameters for this question; `changes` of None leave one out."""
         days = {"from": str(self.scope.first), "to": str(self.scope.last)}
         filters = {name: value or NONE for name, value in self.scope.filters.items()}
         asked = ({"range": self.range} if self.range else days) | filters | changes
@@ -66,14 +65,14 @@ class Question:
 
 
 def today(zone: ZoneInfo) -> date:
-    """The shop's day."""
-    return date.fromisoformat(local_day(now_ms(), zone))
+    """Tell the shop's day."""
+    return datetime.now(zone).date()
 
 
 def read_question(
     given: Mapping[str, Sequence[str]], today: date, also: Iterable[str] = ()
 ) -> Question:
-    """A question from the parameters of an address; `also` are names that the page reads itself.
+    """Read a question from an address's parameters; `also` are names that the page reads itself.
 
     :raises BadQuestion: a parameter is unknown, given twice, or no answer can be given to it.
     """
@@ -86,26 +85,26 @@ def read_question(
     one = {name: texts[0] for name, texts in given.items() if texts[0]}
     first, last, moves = _period(one, today)
     filters = {
-        dimension: "" if one[dimension] == NONE else _text(dimension, one[dimension])
-        for dimension in DIMENSIONS
-        if dimension in one
+        name: "" if one[name] == NONE else _text(name, one[name])
+        for name in DIMENSIONS
+        if name in one
     }
     return Question(
         scope=Scope(first, last, filters),
         by=_choice("by", one.get("by"), BY),
         sort=_choice("sort", one.get("sort"), SORTS) or "clicks",
-        limit=_limit(one.get("limit")),
+        limit=_limit(one["limit"]) if "limit" in one else LIMIT,
         range=moves,
     )
 
 
 def _period(one: Mapping[str, str], today: date) -> tuple[date, date, str | None]:
     name = _choice("range", one.get("range"), RANGES)
-    if name and ("from" in one or "to" in one):
-        raise BadQuestion("range", "goes without from and to")
-    if name or not ("from" in one or "to" in one):
+    if not one.keys() & {"from", "to"}:
         name = name or "30d"
         return *moving(name, today), name
+    if name:
+        raise BadQuestion("range", "goes without from and to")
     last = _day("to", one["to"]) if "to" in one else today
     first = _day("from", one["from"]) if "from" in one else last - timedelta(29)
     if first > last:
@@ -116,7 +115,7 @@ def _period(one: Mapping[str, str], today: date) -> tuple[date, date, str | None
 
 
 def moving(name: str, today: date) -> tuple[date, date]:
-    """The first and last day of one of RANGES."""
+    """Return the first and last day of one of RANGES."""
     if name == "yesterday":
         return today - timedelta(1), today - timedelta(1)
     if name == "month":
@@ -146,9 +145,7 @@ def _choice(name: str, text: str | None, choices: Iterable[str]) -> str | None:
     return text
 
 
-def _limit(text: str | None) -> int:
-    if text is None:
-        return LIMIT
+def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LARGEST_LIMIT):
         raise BadQuestion("limit", f"must be a whole number from 1 to {LARGEST_LIMIT}")
     return int(text)
@@ -165,7 +162,7 @@ def _text(name: str, text: str) -> str:
 
 
 def answer(numbers: Numbers, question: Question) -> dict[str, Any]:
-    """The members of `numbers.json`."""
+    """Answer a question with the members of `stats.json`."""
     scope = question.scope
     by = (question.by,) if question.by else ()
     rows, more = numbers.by(scope, *by, question.sort, question.limit) if by else ({}, 0)
@@ -182,33 +179,22 @@ def answer(numbers: Numbers, question: Question) -> dict[str, Any]:
         "more": more,
         "source": "totals" if answering_table(scope, *by) else "attempts",
         "raw_since": numbers.raw_since or None,
-        "times": [each.members() for each in durations(numbers, scope)],
+        "times": [each._asdict() for each in durations(numbers, scope)],
     }
 
 
-@dataclass(frozen=True)
-class Durations:
-    """Percentiles of one kind of duration, in milliseconds; None of nothing."""
+class Durations(NamedTuple):
+    """Percentiles of one kind of duration; None of nothing."""
 
     metric: str  # launch, complete, vendor
     n: int
-    p50: float | None
-    p90: float | None
-    p95: float | None
-
-    def members(self) -> dict[str, Any]:
-        return {
-            "metric": self.metric,
-            "n": self.n,
-            **{
-                f"{name}_ms": round(value) if value is not None else None
-                for name, value in (("p50", self.p50), ("p90", self.p90), ("p95", self.p95))
-            },
-        }
+    p50_ms: int | None
+    p90_ms: int | None
+    p95_ms: int | None
 
 
 def durations(numbers: Numbers, scope: Scope) -> list[Durations]:
-    """How long launches, completions and the vendor took; of the shop as a whole or a channel."""
+    """Measure launches, completions and the vendor's calls, of the shop as a whole or a channel."""
     found = numbers.histograms(scope)
     return [
         Durations(
@@ -220,8 +206,8 @@ def durations(numbers: Numbers, scope: Scope) -> list[Durations]:
     ]
 
 
-def percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None:
-    """The duration, in milliseconds, within which a share of them lie; at most 4.5 % off.
+def percentile(buckets: Sequence[tuple[int, int]], share: float) -> int | None:
+    """Find the duration, in milliseconds, that a share of them stay within; at most 4.5 % off.
 
     `buckets` are (bucket, how many) in their order.
     """
@@ -230,26 +216,26 @@ def percentile(buckets: Sequence[tuple[int, int]], share: float) -> float | None
     for bucket, n in buckets:
         so_far += n
         if so_far >= wanted and n:
-            return bucket_ms(bucket)
+            return round(bucket_ms(bucket))
     return None
 
 
 @dataclass(frozen=True)
 class Change:
-    """Against the period before. `noise`: no more than what chance alone does (95 %)."""
+    """A change against the period before; `noise`: no more than chance alone does (95 %)."""
 
     ratio: float | None  # 0.1: a tenth more; None: there was nothing to compare with
     noise: bool
 
 
 def count_change(now: int, before: int) -> Change:
-    """Of a count, taken as Poisson's: two of them differ by chance as the root of their sum."""
+    """Compare counts, taken as Poisson's: by chance two differ as the root of their sum."""
     noise = abs(now - before) <= Z * math.sqrt(now + before)
     return Change(now / before - 1 if before else None, noise)
 
 
 def rate_change(part: int, whole: int, part_before: int, whole_before: int) -> Change:
-    """Of a rate, by the interval of a difference that Newcombe (1998) makes from two Wilson's."""
+    """Compare rates by Newcombe's interval of a difference (1998), made from two of Wilson's."""
     if not whole or not whole_before:
         return Change(None, True)
     now, before = part / whole, part_before / whole_before
@@ -262,7 +248,7 @@ def rate_change(part: int, whole: int, part_before: int, whole_before: int) -> C
 
 
 def wilson(part: int, whole: int) -> tuple[float, float]:
-    """The 95 % interval of a rate (Wilson 1927); of nothing, all of it."""
+    """Return the 95 % interval of a rate (Wilson 1927); of nothing, 0 to 1."""
     if not whole:
         return 0.0, 1.0
     rate, z2 = part / whole, Z * Z
@@ -272,5 +258,5 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
 
 
 def rate(counts: Counts, part: str, whole: str) -> float | None:
-    """A rate of two counts; None of nothing."""
+    """Divide two counts; None of nothing."""
     return counts[part] / counts[whole] if counts[whole] else None

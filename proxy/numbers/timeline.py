@@ -1,6 +1,7 @@
-"""What happened: the newest events of the shop, and all that is known of one attempt."""
+"""The newest events of the shop, and the timeline of one attempt: its events, receipts, calls."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,26 +11,28 @@ from storage.numbers import Numbers
 LATEST = 20
 LATEST_COLUMNS = ("id", "received_ms", "name", "attempt_id", "source", "product_id", "note")
 LONGEST_BODY = 4_000  # characters of a receipt's body on a page
-# With these one could act as the shopper; the last is told as a moment.
+# With these one could act as the shopper; the page says the last as a date and time.
 NOT_TOLD = frozenset({"public_id", "launch_key", "launch_url", "qr_code_url", "expires_ms"})
+
+Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """One event, receipt or call. `facts` are names and texts to show."""
+    """An event, receipt or call. `facts` are names and texts to show."""
 
     at_ms: int
     kind: str  # event, receipt, call
     name: str  # the event's, the receipt's verdict, the call's problem code or "ok"
     source: str
-    facts: tuple[tuple[str, str], ...]
+    facts: Facts
     body: str | None = None  # of a receipt, as text
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Facts = ()
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """One attempt and everything that is kept of it, in its order."""
+    """An attempt and everything that is kept of it, oldest first."""
 
     attempt: Attempt
     moments: tuple[Moment, ...]
@@ -41,6 +44,7 @@ def latest(numbers: Numbers, after: int = 0, limit: int = LATEST) -> list[dict[s
 
 
 def timeline(numbers: Numbers, attempt_id: str) -> Timeline | None:
+    """Assemble an attempt's timeline; None where there is no such attempt."""
     attempt = numbers.attempt(attempt_id)
     if attempt is None:
         return None
@@ -54,33 +58,28 @@ def timeline(numbers: Numbers, attempt_id: str) -> Timeline | None:
 
 def _event(row: dict[str, Any]) -> Moment:
     props = json.loads(row["props"])
-    facts = tuple((name, _text(value)) for name, value in props.items() if name not in NOT_TOLD)
-    return Moment(row["received_ms"], "event", row["name"], row["source"], facts)
+    told = {name: value for name, value in props.items() if name not in NOT_TOLD}
+    return Moment(row["received_ms"], "event", row["name"], row["source"], _facts(told))
 
 
 def _receipt(row: dict[str, Any]) -> Moment:
     body = row["body"].decode(errors="replace")
-    facts = [("size", f"{len(row['body'])} bytes")]
-    if row["reason"]:
-        facts.append(("reason", row["reason"]))
+    facts = _facts({"size": f"{len(row['body'])} bytes", "reason": row["reason"]})
     if len(body) > LONGEST_BODY:
         body = f"{body[:LONGEST_BODY]}…"
-    headers = tuple((name, _text(text)) for name, text in json.loads(row["headers"]).items())
-    return Moment(
-        row["received_ms"], "receipt", row["verdict"], "vendor", tuple(facts), body, headers
-    )
+    headers = tuple(json.loads(row["headers"]).items())
+    return Moment(row["received_ms"], "receipt", row["verdict"], "vendor", facts, body, headers)
 
 
 def _call(row: dict[str, Any]) -> Moment:
-    facts = [
-        ("operation", row["operation"]),
-        ("status", _text(row["status"])),
-        ("took", duration(row["duration_ms"])),
-        ("tries", str(row["tries"])),
-        ("detail", row["detail"]),
-    ]
-    kept = tuple((name, text) for name, text in facts if text)
-    return Moment(row["at_ms"], "call", row["error"] or "ok", "proxy", kept)
+    told = row | {"took": duration(row["duration_ms"])}
+    facts = {name: told[name] for name in ("operation", "status", "took", "tries", "detail")}
+    return Moment(row["at_ms"], "call", row["error"] or "ok", "proxy", _facts(facts))
+
+
+def _facts(values: Mapping[str, Any]) -> Facts:
+    """Give each value as text; empty ones are left out."""
+    return tuple((name, text) for name, value in values.items() if (text := _text(value)))
 
 
 def _text(value: Any) -> str:
@@ -90,7 +89,7 @@ def _text(value: Any) -> str:
 
 
 def duration(ms: float | None) -> str:
-    """A duration as a person says it."""
+    """Format milliseconds as a person says them."""
     if ms is None:
         return "—"
     if ms < 1_000:

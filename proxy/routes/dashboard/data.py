@@ -81,7 +81,7 @@ def totals() -> Response:
 def export(name: str) -> Response:
     """Try-ons, events or days as CSV."""
     asked = question()
-    return _csv(name, asked, exports.EXPORTS[name](services().store, asked))
+    return _csv(name, asked, exports.export(services().store, asked, name))
 
 
 @routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS))

@@ -1,6 +1,6 @@
-"""Figures for Prometheus. Under gunicorn all workers' are summed through shared files.
+"""Metrics for Prometheus. Under gunicorn those of all workers are summed through shared files.
 
-The names of labels' values are the routes, the problem codes and the verdicts: all from lists.
+Labels' values are routes, problem codes and verdicts: all from lists.
 """
 
 import os
@@ -20,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 REQUESTS = Counter("tryon_requests", "Requests by route and status.", ["method", "route", "status"])
 DURATION = Histogram(
@@ -59,7 +60,7 @@ Kind = TypeVar("Kind", Counter, Histogram)
 
 @cache
 def _series(metric: Kind, labels: tuple[str, ...]) -> Kind:
-    """Find a series without the lock and the checks that `labels` makes at each call."""
+    """Return a series, without the lock and the checks that `labels` makes at each call."""
     return metric.labels(*labels)
 
 
@@ -69,8 +70,8 @@ def open_streams(number: int) -> None:
         STREAMS.set(number)
 
 
-class _Vendor:
-    """The breaker as every worker sees it, from `Breaker.state`."""
+class _Vendor(Collector):
+    """Gauges of the breaker, from `Breaker.state`, which all workers share."""
 
     def __init__(self, state: Mapping[str, Any]) -> None:
         self._state = state
@@ -90,13 +91,8 @@ class _Vendor:
 
 def text(vendor: Mapping[str, Any]) -> tuple[bytes, str]:
     """Return the exposition text of all workers, and its content type."""
-    registry = CollectorRegistry()
+    registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        sources: list[CollectorRegistry] = [registry]
-    else:
-        sources = [REGISTRY]
-    vendor_figures = CollectorRegistry()
-    vendor_figures.register(_Vendor(vendor))
-    body = b"".join(generate_latest(source) for source in (*sources, vendor_figures))
-    return body, CONTENT_TYPE_LATEST
+    return generate_latest(registry) + generate_latest(_Vendor(vendor)), CONTENT_TYPE_LATEST

@@ -1,4 +1,4 @@
-"""The server: gunicorn's worker and master, where ours do something else.
+"""gunicorn's worker and master, with what ours do differently.
 
 gunicorn.conf.py imports this before gevent has patched anything and before Prometheus knows its
 folder: nothing that the app is made of may be imported here at the top.
@@ -27,7 +27,7 @@ class CannotStart(Exception):
 
 
 def usable_settings() -> Settings:
-    """Load the settings, and look at what each worker would fail at.
+    """Load the settings, and check what each worker would fail at.
 
     :raises CannotStart: with all that is wrong.
     """
@@ -50,7 +50,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Who waits for the next request of a connection, by the timeout that ends the wait.
+        # Greenlets that wait for a connection's next request, by the timeout that ends the wait.
         self._waiting: dict[gevent.Timeout, gevent.Greenlet] = {}
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
@@ -68,7 +68,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
-        """Bound the wait for a connection's next request, and know who waits."""
+        """Bound the wait for a connection's next request, and note which greenlet waits."""
         seconds = self.cfg.keepalive if self.alive else LAST_WAIT_S
         with gevent.Timeout(seconds, False) as timeout:
             self._waiting[timeout] = gevent.getcurrent()
@@ -78,8 +78,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 del self._waiting[timeout]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop, without the streams and idle connections: gunicorn would wait for them as long as
-        for requests, all of `graceful_timeout`."""
+        """Stop without waiting for streams and idle connections, for which gunicorn would wait as
+        for requests, up to `graceful_timeout`."""
         super().handle_exit(sig, frame)
         gevent.spawn_later(LAST_WAIT_S, self._end_waits, dict(self._waiting))
         gevent.spawn(self.wsgi.extensions["tryon"].live.close)
@@ -94,7 +94,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Master(Arbiter):  # type: ignore[misc]
-    """A master that goes on with what it has where the new settings cannot be used."""
+    """A master that keeps the old settings at a reload where the new ones cannot be used."""
 
     def reload(self) -> None:
         # When gunicorn reads its configuration again it is too late: an error there ends it.

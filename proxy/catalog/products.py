@@ -1,4 +1,4 @@
-"""The merchant's products, where there is a list of them: the browser's word is then not needed."""
+"""The merchant's catalogue, from a CSV or JSON file. With one, a browser's word is not needed."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ URL = r"^https?://[!-~]{1,2000}$"
 
 
 def _split(value: Any) -> Any:
-    """A CSV cell holds several URLs with spaces between them."""
+    """Split a CSV cell, which holds several URLs with spaces between them."""
     return value.split() if isinstance(value, str) else value
 
 
@@ -45,7 +45,7 @@ Catalog = dict[str, Product]
 
 
 def load(path: Path) -> Catalog:
-    """Products by id, from a CSV with a header line or a JSON list of objects.
+    """Read the products by id, from a CSV with a header line or a JSON list of objects.
 
     :raises CatalogError: at the first entry that is wrong, or an id that stands twice.
     """

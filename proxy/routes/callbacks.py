@@ -60,7 +60,7 @@ def receive(capability: str) -> Response:
 
 
 class _Callback:
-    """One callback to a genuine URL, on its way through the steps of the protocol."""
+    """A callback to a genuine URL, with the steps of the protocol."""
 
     def __init__(self, attempt_id: str) -> None:
         self._services = services()

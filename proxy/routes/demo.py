@@ -24,7 +24,6 @@ class Shoe(NamedTuple):
     price: str
     picture: str
     words: str
-    sizes: tuple[int, ...] = (38, 39, 40, 41, 42, 43, 44)
 
 
 SHOES = (
@@ -68,7 +67,7 @@ routes = Blueprint("demo", __name__)  # registered only where `TRYON_DEMO` is on
 
 @routes.before_request
 def one_address() -> Response | None:
-    """Lead somebody who typed `localhost` to the address that the links and policies name."""
+    """Redirect somebody who typed `localhost` to the address that the links and policies name."""
     own = services().settings.public_origin
     if request.host_url.rstrip("/") == own:
         return None

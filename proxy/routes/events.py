@@ -1,4 +1,4 @@
-"""`/events`: what only the button sees."""
+"""`/events`: beacons of the button, for impressions and failures that only it sees."""
 
 from flask import Blueprint, Response, request
 

@@ -1,4 +1,4 @@
-"""For who runs the app: is it alive, is it ready, how is it doing."""
+"""`/healthz`, `/readyz`, `/metrics` and `/openapi.json`: for whoever runs the app."""
 
 import hmac
 

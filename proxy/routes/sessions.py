@@ -158,7 +158,7 @@ def follow(public_id: str) -> Response:
 
 
 class _EventStream(Response):
-    """An answer whose connection is `Live`'s from the first state on, where that can be."""
+    """An answer that hands its connection over to `Live` after the first state, where it can."""
 
     automatically_set_content_length = False
 

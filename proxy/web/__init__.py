@@ -1,1 +1,1 @@
-"""What every page and route has in common: requests, answers, problems, languages."""
+"""HTTP, as all routes share it: requests, answers, problems, languages, files, the login."""

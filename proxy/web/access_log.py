@@ -1,4 +1,4 @@
-"""One line of JSON for each request, and its figures."""
+"""Access log: one line of JSON for each request, and its metrics."""
 
 import json
 import re
@@ -65,5 +65,5 @@ def note(**fields: object) -> None:
 
 
 def mask(path: str) -> str:
-    """Hide the capability keys of a path: of each the first four characters are left."""
+    """Hide the capability keys of a path but for the first four characters of each."""
     return KEY.sub(lambda key: key[0][:4] + "…", path)[:200]

@@ -1,4 +1,4 @@
-"""What browsers send: the bodies of `/sessions` and `/events`, checked strictly."""
+"""Request bodies of `/sessions` and `/events`, checked strictly."""
 
 from typing import Annotated, Any, Literal, TypeVar
 

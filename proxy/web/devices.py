@@ -1,7 +1,7 @@
-"""Who asks: a phone, a tablet or a desktop; a person or a bot; a person or a browser's prefetch.
+"""Class of device, bots and prefetches, by the request's headers.
 
-All of it is a guess from headers. It sorts the figures and chooses what is offered
-first; nothing is refused to a person by it.
+All of it is a guess. It sorts the figures and chooses what is offered first; nothing is refused to
+a person by it.
 """
 
 import re
@@ -47,7 +47,7 @@ class Headers(Protocol):
 
 
 def device(headers: Headers) -> Device:
-    """The class of device. Safari on an iPad poses as a Mac, and only a script could tell."""
+    """Guess the class of device. Safari on an iPad poses as a Mac, and only a script could tell."""
     agent = headers.get("User-Agent", "")[:LONGEST]
     mobile = headers.get("Sec-CH-UA-Mobile", "")
     if TV.search(agent):
@@ -62,7 +62,7 @@ def device(headers: Headers) -> Device:
 
 
 def is_bot(user_agent: str) -> bool:
-    """Whether this is a crawler or a link preview, or says nothing at all.
+    """Tell whether a user agent is a crawler's or a link preview's, or empty.
 
     The list is that of crawler-user-agents (MIT), without tools and what people use.
     """
@@ -70,7 +70,7 @@ def is_bot(user_agent: str) -> bool:
 
 
 def is_prefetch(headers: Headers) -> bool:
-    """Whether a browser fetches ahead of a person who may never come.
+    """Tell whether a browser fetches ahead of a person who may never come.
 
     Sec-Purpose as in Fetch; Purpose, X-Purpose and X-Moz are what older browsers send.
     """
@@ -79,7 +79,7 @@ def is_prefetch(headers: Headers) -> bool:
 
 
 def _known() -> tuple[tuple[str, ...], re.Pattern[str]]:
-    """The list's patterns: those that are mere words, and one expression of the others.
+    """Split the list's patterns into mere words and one expression of the others.
 
     Nearly all are words, and `in` finds those twenty times faster than one expression of all.
     """

@@ -1,9 +1,9 @@
-"""Whatever goes wrong becomes a problem document, or the same as a page for a browser."""
+"""Answer exceptions with a problem document, or with the same as a page for a browser."""
 
 import logging
 
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from proxy.refusals import Refusal
 from proxy.web.problems import PROBLEMS, Problem
@@ -21,9 +21,10 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        if isinstance(error, HTTPException):
-            return _of_werkzeug(error)
-        return answer(problem_of(error))
+        response = answer(problem_of(error))
+        if isinstance(error, MethodNotAllowed):
+            response.allow.update(error.valid_methods or ())
+        return response
 
 
 def problem_of(error: Exception) -> Problem:
@@ -40,16 +41,6 @@ def problem_of(error: Exception) -> Problem:
             return Problem(BY_STATUS.get(error.code or 500, "bad_request"))
     log.error("request %s failed", g.get("request_id"), exc_info=error)
     return Problem("internal")
-
-
-def _of_werkzeug(error: HTTPException) -> Response:
-    if error.response is not None:
-        return make_response(error.response)
-    response = answer(problem_of(error))
-    for name, value in error.get_headers():
-        if name == "Allow":
-            response.headers[name] = value
-    return response
 
 
 def answer(problem: Problem, **more: object) -> Response:

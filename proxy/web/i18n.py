@@ -1,10 +1,9 @@
-"""The words that shoppers read, in their language: one JSON catalogue each in `locales/`."""
+"""Translations for shoppers, and the choice of a language: a JSON catalogue each in `locales/`."""
 
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -15,7 +14,7 @@ RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 ALIASES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id", "zh": "zh-Hans"}
 TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
 
-# What a shopper is told of a failure; any other is `oops` where trying again can help, else `no`.
+# The texts for failures, by problem code; any other has `oops` where a retry can help, else `no`.
 APOLOGIES = {
     "rate_limited": "busy",
     "busy": "busy",
@@ -25,16 +24,10 @@ APOLOGIES = {
 }
 
 
-def _load(folder: Path) -> Mapping[str, Mapping[str, str]]:
-    return MappingProxyType(
-        {
-            path.stem: MappingProxyType(json.loads(path.read_text(encoding="utf-8")))
-            for path in sorted(folder.glob("*.json"))
-        }
-    )
-
-
-CATALOGUES = _load(Path(__file__).parent / "locales")
+CATALOGUES: Mapping[str, Mapping[str, str]] = {
+    path.stem: json.loads(path.read_text("utf-8"))
+    for path in sorted((Path(__file__).parent / "locales").glob("*.json"))
+}
 LOCALES = tuple(CATALOGUES)
 _BY_LOWER = {name.lower(): name for name in LOCALES}
 
@@ -52,7 +45,7 @@ class Translator:
 
 
 def match(tag: str) -> str | None:
-    """The catalogue for a BCP 47 language tag, dropping subtags from the right (RFC 4647, 3.4)."""
+    """Find the catalogue for a language tag, dropping subtags from the right (RFC 4647, 3.4)."""
     parts = tag.strip().replace("_", "-").lower().split("-")
     if parts[0] == "zh" and TRADITIONAL.intersection(parts[1:]):
         return _BY_LOWER.get("zh-hant")
@@ -66,7 +59,7 @@ def match(tag: str) -> str | None:
 
 
 def accepted(header: str) -> list[str]:
-    """The tags of an Accept-Language header, most wanted first; of a long one, its beginning."""
+    """List the tags of Accept-Language, most wanted first; of a long header, its beginning."""
     found = parse_accept_header(header[:1_000], LanguageAccept)
     return [tag for tag, quality in found if quality > 0]
 
@@ -74,20 +67,20 @@ def accepted(header: str) -> list[str]:
 def negotiate(
     *wishes: str | None, accept_language: str | None = None, default: str = FALLBACK
 ) -> str:
-    """The catalogue to speak: the first wish (explicit, then the session's) that we can meet,
-    else the browser's list, else the shop's own language, else English."""
+    """Choose a catalogue: the first wish (explicit, then the session's) that there is one for,
+    else by the browser's list, else the shop's own language, else English."""
     every: Iterable[str | None] = (*wishes, *accepted(accept_language or ""), default)
     return next((found for tag in every if tag and (found := match(tag))), FALLBACK)
 
 
 @lru_cache(maxsize=256)
 def strings(locale: str | None) -> Mapping[str, str]:
-    """What the button's dialog says, with `lang` and `dir`; travels with each session."""
+    """Collect the texts of the button's dialog, with `lang` and `dir`, to send with a session."""
     t = Translator(negotiate(locale))
     words = {key: word for key, word in CATALOGUES[t.lang].items() if not key.startswith("page_")}
     return {"lang": t.lang, "dir": t.dir} | words
 
 
 def apology(code: str, retryable: bool) -> str:
-    """The catalogue key of the sentence for a problem code."""
+    """Return the catalogue's key for what a shopper reads of a problem code."""
     return APOLOGIES.get(code, "oops" if retryable else "no")

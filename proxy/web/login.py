@@ -1,4 +1,4 @@
-"""Who is let in to the dashboard: a signed cookie, HTTP Basic for data, links that log in."""
+"""Log in to the dashboard: a signed cookie, HTTP Basic for data, links that log in."""
 
 import hmac
 import re
@@ -38,16 +38,25 @@ def configure(app: Flask, settings: Settings) -> None:
 
 
 class Login:
-    """The door of the dashboard: one password; a signed cookie, or HTTP Basic for data."""
+    """The login of the dashboard, with one password and any user name."""
 
     def __init__(self, settings: Settings, limits: Limits) -> None:
         self._settings = settings
         self._limits = limits
         self._origin = settings.public_origin
         self._known: set[str] = set()  # clients whose Basic login was right
+        password = settings.dashboard_password
+        self._password = password.get_secret_value().encode() if password else b""
+        # They tell one password from another: a new one ends all logins with the old.
+        self._marks = [
+            hmac.new(
+                key.get_secret_value().encode(), b"dashboard " + self._password, sha256
+            ).hexdigest()[:32]
+            for key in settings.secret_key
+        ]
 
     def demand_page(self) -> Response | None:
-        """Send strangers to the login page first; let a form change nothing without its token."""
+        """Lead to the login page, unless logged in; require the token of a form."""
         if not self.is_logged_in():
             asked = request.full_path.rstrip("?") if request.method == "GET" else ""
             parameters = {"next": asked} if OWN_PAGE.fullmatch(asked) else {}
@@ -57,7 +66,7 @@ class Login:
         return None
 
     def demand_data(self) -> None:
-        """Let in who is logged in, or gives the password.
+        """Require a login, or the password by HTTP Basic.
 
         :raises Problem: `unauthorized`.
         :raises LimitReached: after too many wrong passwords.
@@ -67,25 +76,28 @@ class Login:
 
     def is_logged_in(self) -> bool:
         given = str(session.get("mark", "")).encode()
-        same = [hmac.compare_digest(mark.encode(), given) for mark in self._marks()]
-        return any(same)
+        return any(hmac.compare_digest(mark.encode(), given) for mark in self._marks)
 
     def log_in(self, password: str) -> bool:
-        """Log in with a password, which only our own page may send."""
+        """Log in with a password, which no other site's page may send."""
         if request.headers.get("Origin", self._origin) != self._origin:
             raise Problem("origin_not_allowed")
         self._limits.admit("login", self._client(), *TRIES)
-        return _password_is_right(self._settings, password) and self._enter()
+        return self._is_right(password) and self._enter()
 
     def log_in_by_link(self, link: str) -> bool:
         self._limits.admit("login", self._client(), *TRIES)
-        return _link_is_valid(self._settings, link) and self._enter()
+        try:
+            _signer(self._settings).loads(link, max_age=LINK_LASTS_S)
+        except BadSignature:
+            return False
+        return self._enter()
 
     def log_out(self) -> None:
         session.clear()
 
     def token(self) -> str:
-        """Return what a form of this visitor carries."""
+        """Return the token against forged forms (CSRF) of this login."""
         return str(session.get("token", ""))
 
     def _demand_token(self) -> None:
@@ -94,31 +106,26 @@ class Login:
             raise Problem("forbidden")
 
     def go(self, path: str, **parameters: str) -> Response:
-        """Redirect (303) to an address of ours, from the public URL."""
+        """Redirect (303) to a path below the public URL."""
         address = f"{self._settings.public_url}{path}"
         if parameters:
             address += f"?{urlencode(parameters)}"
         return make_response(redirect(address, 303))
 
     def own_page(self, path: str) -> str:
-        """Return where to go after the login: a page of ours, or the first one."""
+        """Return the path if it is one of the dashboard's, else that of its first page."""
         return path if OWN_PAGE.fullmatch(path) else "/dashboard/"
 
     def _enter(self) -> bool:
         session.clear()
         session.permanent = True
-        session["mark"] = self._marks()[0]
+        session["mark"] = self._marks[0]
         session["token"] = token_urlsafe(24)
         return True
 
-    def _marks(self) -> list[str]:
-        # They tell one password from another: a new one ends all logins with the old.
-        password = self._settings.dashboard_password
-        text = password.get_secret_value().encode() if password else b""
-        return [
-            hmac.new(key.get_secret_value().encode(), b"dashboard " + text, sha256).hexdigest()[:32]
-            for key in self._settings.secret_key
-        ]
+    def _is_right(self, password: str) -> bool:
+        given = password.encode(errors="replace")
+        return bool(self._password) and hmac.compare_digest(given, self._password)
 
     def _basic(self) -> bool:
         # With any user name. A client that was right before may ask as often as it likes.
@@ -128,7 +135,7 @@ class Login:
             return False
         if given is None or given.type != "basic":
             return False
-        is_right = _password_is_right(self._settings, given.password or "")
+        is_right = self._is_right(given.password or "")
         if not (is_right and self._client() in self._known):
             self._limits.admit("login", self._client(), *TRIES)
         if is_right and len(self._known) < 1_000:
@@ -140,27 +147,12 @@ class Login:
 
 
 def login_link(settings: Settings) -> str:
-    """Make an address that opens the dashboard logged in, for an hour."""
+    """Make a URL that opens the dashboard logged in, for an hour."""
     token = _signer(settings).dumps("dashboard")
     return f"{settings.public_url}/dashboard/login?link={token}"
-
-
-def _link_is_valid(settings: Settings, token: str) -> bool:
-    try:
-        return bool(_signer(settings).loads(token, max_age=LINK_LASTS_S) == "dashboard")
-    except BadSignature:
-        return False
 
 
 def _signer(settings: Settings) -> URLSafeTimedSerializer:
     # itsdangerous signs with the last key of a list and verifies with all.
     keys = [key.get_secret_value() for key in reversed(settings.secret_key)]
     return URLSafeTimedSerializer(keys, salt="tryon dashboard link")
-
-
-def _password_is_right(settings: Settings, given: str) -> bool:
-    """Compare in constant time, on bytes."""
-    password = settings.dashboard_password
-    if password is None:
-        return False
-    return hmac.compare_digest(given.encode(errors="replace"), password.get_secret_value().encode())

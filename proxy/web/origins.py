@@ -1,4 +1,4 @@
-"""Which sites may start a try-on: an exact list, and CORS headers for those alone."""
+"""Allowed origins: an exact list of sites, and CORS headers for those alone."""
 
 from flask import Response, request
 
@@ -17,17 +17,21 @@ class Origins:
         self._allowed = settings.allowed_origins | {self._own}
 
     def demand(self) -> None:
-        """:raises Problem: `origin_not_allowed`; a missing origin, and `null`, are not listed."""
+        """Require an allowed origin.
+
+        :raises Problem: `origin_not_allowed`, also where it is missing or `null`.
+        """
         if request.headers.get("Origin") not in self._allowed:
             raise Problem("origin_not_allowed")
 
     def demand_own(self) -> None:
-        """For forms on our own pages."""
+        """Require our own origin, for forms on our own pages."""
         if request.headers.get("Origin") != self._own:
             raise Problem("origin_not_allowed")
 
     def refuse_foreign(self) -> None:
-        """For what an id alone permits: another site's page may not do it in a visitor's name."""
+        """Refuse a foreign origin where an id alone permits something: another site's page may not
+        do it in a visitor's name."""
         if request.headers.get("Origin", self._own) not in self._allowed:
             raise Problem("origin_not_allowed")
 

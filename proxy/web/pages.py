@@ -1,4 +1,4 @@
-"""What the pages of shoppers are written with."""
+"""Globals and helpers for the templates of shoppers' pages."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def install(app: Flask, settings: Settings, static: StaticFiles) -> None:
 
 
 def translator(settings: Settings, locale: str | None = None) -> i18n.Translator:
-    """Speak the language that the address asks for, else the session's, else the browser's."""
+    """Return a translator for the language in the query, else the session's, else the browser's."""
     return i18n.Translator(language(settings, request.args.get("lang"), locale))
 
 
@@ -50,7 +50,7 @@ def product(attempt: Attempt, catalog: Catalog) -> dict[str, Any]:
 
 
 def kept(page: str, seconds: int) -> Response:
-    """Answer with a page that caches may keep, one for each language."""
+    """Answer with a page that caches may keep for so many seconds, one for each language."""
     response = make_response(page)
     response.headers["Cache-Control"] = f"public, max-age={seconds}"
     response.headers["Vary"] = "Accept-Language"

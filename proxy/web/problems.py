@@ -1,7 +1,7 @@
-"""Every failure that a client can see, defined once: its code, status, title and advice.
+"""The failures that a client can see, each defined once: code, status, title and detail.
 
-The shape is RFC 9457 (problem details). A code is stable: it is also the
-log field and the metric label.
+The shape is RFC 9457 (problem details). A code is stable: it is also the log field and the metric
+label.
 """
 
 import sys
@@ -70,7 +70,7 @@ class Problem(Exception):
         self.extra = extra
 
     def body(self) -> dict[str, Any]:
-        """The members of the problem document (RFC 9457, section 3)."""
+        """Return the members of the problem document (RFC 9457, section 3)."""
         members: dict[str, Any] = {
             "type": f"urn:tryon:problem:{self.code}",
             "title": self.title,
@@ -85,7 +85,7 @@ class Problem(Exception):
 
 
 def table() -> str:
-    """The codes as docs/http.md shows them."""
+    """Write the table of codes in docs/http.md."""
     rows = [
         f"| `{code}` | {kind.status} | {kind.detail} | {'yes' if kind.retryable else ''} |\n"
         for code, kind in PROBLEMS.items()

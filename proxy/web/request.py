@@ -29,11 +29,11 @@ CUT_SHORT = "The body could not be read to its end."
 
 
 class Request(flask.Request):
-    """A request whose form is bounded as every body is."""
+    """A request whose form is bounded like every body."""
 
     @cached_property
     def form(self) -> ImmutableMultiDict[str, str]:
-        """The fields of a form; none of what is no form."""
+        """Fields of the form; empty for another media type."""
         if self.mimetype != FORM:
             return ImmutableMultiDict()
         body = read_body(LARGEST_FORM).decode(errors="replace")
@@ -73,8 +73,8 @@ def language(settings: Settings, *wishes: str | None) -> str:
 
 
 def is_coded() -> bool:
-    """Tell whether the body would have to be decoded first. Nothing here is inflated, and so
-    nothing can burst; `identity` is the name of no coding, in whatever case (RFC 9110, 8.4.1)."""
+    """Tell whether the body has a content coding. Nothing is decoded here, so that no bomb can
+    burst; `identity`, in whatever case, is none (RFC 9110, 8.4.1)."""
     coding = request.headers.get("Content-Encoding", "")
     return coding.strip().lower() not in ("", "identity")
 

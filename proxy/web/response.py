@@ -1,4 +1,4 @@
-"""What every answer has: an id, headers that keep it safe, and how JSON is written."""
+"""Headers of every answer, its request id, and JSON answers."""
 
 from collections.abc import Callable, Iterable, Mapping
 from secrets import token_hex

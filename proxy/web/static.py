@@ -1,4 +1,4 @@
-"""What browsers load: hashed, integrity-stamped and compressed once, at start."""
+"""Static files: hashed, stamped for integrity and compressed once, at start."""
 
 import base64
 import gzip
@@ -42,30 +42,26 @@ class StaticFile:
         return f"{stem}.{self.digest}.{suffix}"
 
 
-def _compressed(body: bytes) -> dict[str, bytes]:
-    # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
-    return {
-        "identity": body,
-        "gzip": gzip.compress(body, 9, mtime=0),
-        "br": brotli.compress(body),
-    }
-
-
 def _lean(path: Path) -> bytes:
-    """A file's content; a script's without comments and spaces, every name as it was."""
+    """Read a file; of a script, comments and spaces are left out, names are kept."""
     if path.suffix == ".js":
         return str(rjsmin.jsmin(path.read_text("utf-8"))).encode()
     return path.read_bytes()
 
 
-def prepare(name: str, body: bytes) -> StaticFile:
+def _prepare(name: str, body: bytes) -> StaticFile:
     sha384 = base64.b64encode(hashlib.sha384(body).digest()).decode()
     return StaticFile(
         name=name,
         type=TYPES[Path(name).suffix],
         digest=hashlib.sha256(body).hexdigest()[:12],
         integrity=f"sha384-{sha384}",
-        bodies=_compressed(body),
+        bodies={
+            "identity": body,
+            # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
+            "gzip": gzip.compress(body, 9, mtime=0),
+            "br": brotli.compress(body),
+        },
     )
 
 
@@ -82,21 +78,21 @@ class StaticFiles:
             if path.suffix in TYPES
         }
         found |= {name: text.encode() for name, text in (generated or {}).items()}
-        self._files = {name: prepare(name, body) for name, body in found.items()}
+        self._files = {name: _prepare(name, body) for name, body in found.items()}
         self._hashed = {file.hashed_name: file for file in self._files.values()}
 
     def __getitem__(self, name: str) -> StaticFile:
         return self._files[name]
 
     def url(self, name: str) -> str:
-        """The immutable address. KeyError for a file that does not exist."""
+        """Return the URL with the hash. KeyError for a file that does not exist."""
         return f"{self._prefix}/static/{self._files[name].hashed_name}"
 
     def integrity(self, name: str) -> str:
         return self._files[name].integrity
 
     def immutable(self, hashed_name: str, request: Request) -> Response | None:
-        """The answer for a hashed name; None when no file has it."""
+        """Answer with the file of a hashed name; None when no file has it."""
         file = self._hashed.get(hashed_name)
         return _answer(file, request, IMMUTABLE) if file else None
 
@@ -105,7 +101,7 @@ class StaticFiles:
 
 
 def coding(accepted: Accept) -> str:
-    """br before gzip before identity, among those that the client takes (RFC 9110, 12.5.3)."""
+    """Choose br, gzip or identity, the first that the client accepts (RFC 9110, 12.5.3)."""
     return next((best for best in ("br", "gzip") if accepted.quality(best)), "identity")
 
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def question(*also: str) -> Question:
-    """Read the question that the address asks; `also` are parameters that the page reads itself.
+    """Read the question from the query; `also` are parameters that the page reads itself.
 
     :raises Problem: `bad_request`, with `parameter`.
     """
@@ -26,7 +26,7 @@ def question(*also: str) -> Question:
 
 
 def read(look: Callable[[Numbers], T]) -> T:
-    """Look at one snapshot of the numbers, off the event loop."""
+    """Read from one snapshot of the numbers, off the event loop."""
     store = services().store
 
     def in_snapshot() -> T:

@@ -155,7 +155,7 @@ def map_word() -> Response:
     return services().login.go("/dashboard/words", mapped=word)
 
 
-# The verdict on a callback, in words.
+# Verdicts on callbacks, in words.
 VERDICTS = {
     "accepted": "counted",
     "duplicate": "came again",
@@ -176,7 +176,7 @@ BREAKER = {
 
 @routes.context_processor
 def words_of_pages() -> dict[str, Any]:
-    """Give the templates what they write with: numbers, moments and addresses."""
+    """Give the templates their formats for numbers and times, and the base of addresses."""
     return {
         "access": services().login,
         "base": f"{services().settings.public_url}/dashboard",

@@ -78,8 +78,9 @@ class Proxy:
         }
         (home / "stub.py").write_text(APP)
 
-    def start(self) -> None:
-        for name, port in (("app", self.app_port), ("proxy", self.port)):
+    def start(self, *names: str) -> None:
+        ports = {"app": self.app_port, "proxy": self.port}
+        for name in names:
             with (self.home / f"{name}.log").open("wb") as log:
                 self.processes[name] = subprocess.Popen(
                     self.commands[name],
@@ -88,7 +89,7 @@ class Proxy:
                     cwd=self.home,
                     env=self.environment(),
                 )
-            eventually(partial(listens, port))
+            eventually(partial(listens, ports[name]))
 
     def environment(self) -> dict[str, str]:
         # Nothing of the person who runs this, and a home for Caddy's state.
@@ -211,7 +212,7 @@ def proxy(
         pytest.skip(why)
     proxy = Proxy(request.param, tmp_path_factory.mktemp(request.param))
     try:
-        proxy.start()
+        proxy.start("app", "proxy")
         yield proxy
     finally:
         proxy.stop("proxy", "app")
@@ -298,9 +299,12 @@ def test_no_key_gets_into_a_log_even_while_the_app_is_down(proxy: Proxy) -> None
     for path in paths:
         proxy.request("GET", path, Referer=f"https://localhost/handoff/{KEY}", Cookie=f"a={KEY}")
     proxy.stop("app")
-    for path in paths:
-        assert proxy.request("GET", path, Authorization=f"Bearer {KEY}")[0] == 502
-    proxy.request("GET", "/the-last-one")
+    try:
+        for path in paths:
+            assert proxy.request("GET", path, Authorization=f"Bearer {KEY}")[0] == 502
+        proxy.request("GET", "/the-last-one")
+    finally:
+        proxy.start("app")
     eventually(lambda: "/the-last-one" in proxy.logs())
     logs = proxy.logs()
     assert KEY not in logs

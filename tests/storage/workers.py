@@ -5,6 +5,8 @@ import random
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -20,6 +22,14 @@ def commit_all(path: Path, zone: str, groups: Sequence[Sequence[Entry]]) -> None
     for group in groups:
         store.commit(group)
     store.close()
+
+
+def commit_what_comes(connection: Connection) -> None:
+    """Commit each list of groups that is sent, and say so, until the other side closes."""
+    with suppress(EOFError):
+        while True:
+            commit_all(*connection.recv())
+            connection.send("done")
 
 
 def until_killed() -> None:

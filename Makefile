@@ -7,7 +7,9 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 HOST ?= 127.0.0.1
 PORT ?= 8000
-export HOST PORT
+# Texts are read as they were written, in a locale of another encoding too.
+PYTHONUTF8 := 1
+export HOST PORT PYTHONUTF8
 
 .PHONY: run test lint proofs bench crash-test lock clean
 

@@ -32,7 +32,7 @@ class Sending:
 
 
 def payload(session: Session, state: str, session_id: str | None = None) -> bytes:
-    """The documented content (session ID, state, timestamps, reference), in natural spelling."""
+    """Encode session ID, state, timestamps and reference: documented in words, spelt naturally."""
     content: dict[str, str] = {"session_id": session_id or session.id, "state": state}
     if session.started_at is not None:
         content["started_at"] = timestamp(session.started_at)

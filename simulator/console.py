@@ -33,7 +33,7 @@ def page() -> str:
 
 @blueprint.get("/console/sessions.json")
 def sessions() -> Response:
-    """The newest sessions first: `?limit=` (1000), `?product_id=` for one product's alone."""
+    """List the newest sessions first: `?limit=` (1000), `?product_id=` for one product's alone."""
     product_id = request.args.get("product_id")
     limit = request.args.get("limit", 1000, type=int)
     newest = the_vendor().newest(limit)

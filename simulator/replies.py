@@ -1,4 +1,4 @@
-"""What the vendor can say other than a good session, down to a broken connection."""
+"""Replies of the vendor other than a good session, down to a broken connection."""
 
 import errno
 import gzip
@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 def error(status: int, code: str, message: str, **headers: str) -> Response:
-    """The vendor's error object. The page lists statuses and no body: this shape is our guess."""
+    """Make an error object. The vendor's page lists statuses alone: its shape is our guess."""
     response = jsonify(error={"code": code, "message": message})
     response.status_code = status
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
@@ -33,14 +33,14 @@ def hang() -> Response:
 
 
 def reset() -> Response:
-    """The request was read; the connection is then reset, not closed."""
+    """Reset the connection, rather than close it, once the request was read."""
     # Closing with a linger of zero seconds makes TCP send RST.
     _socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return Response(_break_off())
 
 
 def truncated(document: Document) -> Response:
-    """A Content-Length that promises more than what is sent before the connection closes."""
+    """Promise more in Content-Length than is sent before the connection closes."""
     body = json.dumps(document).encode()
     response = Response(_break_off(body[: len(body) // 2]), mimetype="application/json")
     response.content_length = len(body)
@@ -48,12 +48,12 @@ def truncated(document: Document) -> Response:
 
 
 def drip() -> Response:
-    """A body that arrives a byte at a time: no single wait is long, the whole never ends."""
+    """Send a body a byte at a time: no single wait is long, the whole never ends."""
     return Response(_drops(), mimetype="application/json")
 
 
 def drip_headers() -> Response:
-    """A header that never ends, so that a limit on reading the body does not help."""
+    """Send a header that never ends, so that a limit on reading the body does not help."""
     connection = _socket()
 
     def header() -> Iterator[bytes]:
@@ -88,13 +88,12 @@ def huge(document: Document) -> Response:
 
 
 def gzip_bomb(_document: Document) -> Response:
-    """50 MB that travel as 50 KB."""
     return Response(_bomb(), mimetype="application/json", headers={"Content-Encoding": "gzip"})
 
 
 @cache
 def _bomb() -> bytes:
-    """Made of many equal members, as gzip allows: to compress it all would hold others up."""
+    """Join many equal members, as gzip allows: to compress it all would hold others up."""
     member = gzip.compress(b"x" * CHUNK)
     return gzip.compress(b'{"id": "') + member * (HUGE // CHUNK) + gzip.compress(b'"}')
 
@@ -106,7 +105,7 @@ def _drops() -> Iterator[bytes]:
 
 
 def _break_off(*sent: bytes) -> Iterator[bytes]:
-    """Make gunicorn close the connection without another word."""
+    """Yield what was sent, and make gunicorn close the connection without another word."""
     yield from sent
     raise ConnectionResetError(errno.ECONNRESET, "as the scenario has it")
 

@@ -1,4 +1,4 @@
-"""How the simulator is served: its state is memory, so by one worker; its connections are many."""
+"""gunicorn's settings for the simulator: one worker, since its state is memory."""
 
 import sys
 from typing import Any
@@ -13,7 +13,7 @@ wsgi_app = "simulator.app:create_app()"
 
 
 def when_ready(server: Any) -> None:
-    """Say where it is: with port 0 only the socket knows."""
+    """Print the address: with port 0 only the socket knows it."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
     sys.stdout.write(f"Vendor simulator: http://{host}:{port}\n")
     sys.stdout.flush()

@@ -15,10 +15,10 @@ from flask import current_app
 from simulator.scenarios import Scenario
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-MOST = 100_000  # sessions, and products in the count; the oldest are forgotten first
+MOST = 100_000  # sessions, and products whose calls are counted; the oldest are forgotten first
 MOST_DELIVERIES = 100  # for each session
 
-# Each category with the metadata its sessions carry: the page promises some and names none.
+# Metadata of each category's sessions: the vendor's page promises some and names none.
 CATEGORIES: dict[str, dict[str, Any]] = {
     "footwear": {"tracking": "feet", "both_sides": True},
     "eyewear": {"tracking": "face", "pupil_distance": "measured"},
@@ -104,7 +104,7 @@ class Session:
 
 
 class Vendor:
-    """Everything the simulator holds. Any method may be called from any thread."""
+    """The simulator's state. Any method may be called from any thread."""
 
     def __init__(self, *, token: str, base_url: str, callback_secret: str | None) -> None:
         self.token = token
@@ -134,7 +134,7 @@ class Vendor:
             return list(islice(reversed(self._sessions.values()), count))
 
     def start(self, session: Session) -> bool:
-        """Note that the launch page was opened; true the first time."""
+        """Record a launch; true the first time."""
         with self._lock:
             if session.started_at is not None:
                 return False
@@ -143,7 +143,7 @@ class Vendor:
             return True
 
     def end(self, session: Session, state: str) -> bool:
-        """Note how the try-on ended; true the first time."""
+        """Record the try-on's ending; true the first time."""
         with self._lock:
             if session.over:
                 return False
@@ -156,7 +156,7 @@ class Vendor:
             del session.deliveries[:-MOST_DELIVERIES]
 
     def count(self, product_id: str, what: str) -> int:
-        """Count "calls" or an answered status for a product; returns the new count."""
+        """Count "calls" or an answered status for a product; return the new count."""
         with self._lock:
             counts = self._calls.setdefault(product_id, Counter())
             counts[what] += 1
@@ -178,6 +178,6 @@ class Vendor:
 
 
 def the_vendor() -> Vendor:
-    """The vendor of the app that is answering."""
+    """Return the vendor of the app that is answering."""
     vendor: Vendor = current_app.extensions["vendor"]
     return vendor

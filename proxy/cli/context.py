@@ -46,7 +46,7 @@ def with_database(command: Command) -> Command:
 def progress(
     total: int | None, what: str, *, quiet: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, so that standard output stays clean."""
+    """Show a progress bar on standard error, so that standard output stays clean."""
     with Progress(console=Console(stderr=True, quiet=quiet), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda some: bars.advance(task, some)

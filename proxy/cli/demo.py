@@ -17,7 +17,7 @@ from proxy import settings
 from proxy.background import HERE, run_apart
 from proxy.web.login import login_link
 
-STATE = HERE / "var"  # kept from one run to the next
+STATE = HERE / "var"  # database, secrets and log, kept from one run to the next
 SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 START_S = 60.0
 

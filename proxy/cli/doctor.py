@@ -33,7 +33,7 @@ MENDS = {
 
 
 class Check(NamedTuple):
-    """A check's result; `ok` None: worth knowing, and no hindrance."""
+    """A check of the doctor; `ok` None: worth knowing, and no hindrance."""
 
     name: str
     ok: bool | None
@@ -98,7 +98,7 @@ def _public_url(settings: Settings) -> Check:
 
 
 def _vendor(settings: Settings) -> Iterator[Check]:
-    # The vendor is asked whatever the workers have learnt of it.
+    # Counters of its own: what the workers' breaker has learnt holds no call back here.
     with closing(private_counters()) as counters:
         for step in UpstreamClient(settings, Breaker(counters), WAIT_S).probe():
             mend = "" if step.ok else MENDS[step.name]

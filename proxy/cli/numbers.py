@@ -75,7 +75,7 @@ def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) 
 
 
 def _funnel(totals: dict[str, int], previous: dict[str, int]) -> Table:
-    """A bar for each stage, the share of the stage before, and the count of the period before."""
+    """Draw each stage: bar, count, share of the stage before, count of the period before."""
     table = Table(box=None, show_header=False)
     widest = max(1, totals["clicks"])
     for before, name in zip((None, *overview.STEPS), overview.STEPS, strict=False):

@@ -1,1 +1,1 @@
-"""What the merchant is shown: questions, their answers, and how these are drawn and exported."""
+"""The merchant's numbers: questions, answers, forecasts, charts and exports."""

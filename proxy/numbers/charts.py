@@ -1,6 +1,6 @@
 """Charts as SVG, drawn on the server for a strict CSP: no style attribute, no script.
 
-What is drawn stretches with its box while text and strokes keep their size: positions across are
+A drawing stretches with its box while text and strokes keep their size: positions across are
 percentages, and paths lie in an inner viewBox, one unit a day. Colours are classes of charts.css.
 Days are consecutive. For hover values a chart has `data-from`, its first day, `data-series`, names,
 and `data-values`, their numbers by day: `1,2,3;4,5,6`. `name` begins the ids in a chart, and must
@@ -31,7 +31,7 @@ def line(
     before: Sequence[float] = (),
     open_days: int = 0,
 ) -> Markup:
-    """This period, and the one before; the last `open_days` are hatched: they can still rise."""
+    """Draw a period over the one before; the last `open_days` are hatched: they can still rise."""
     if not days:
         return _empty(name, title)
     last, before = len(days) - 1, before[: len(days)]
@@ -68,7 +68,7 @@ def line(
 def interval(
     name: str, title: str, days: Sequence[date], values: Sequence[float], ranges: Sequence[Range]
 ) -> Markup:
-    """What was seen, and the fan of what is to come: P10 to P90, and P50 within it."""
+    """Draw the days seen, and the fan of the forecast: P10 to P90, and P50 within it."""
     every = [*days, *(part.day for part in ranges)]
     if not every:
         return _empty(name, title)
@@ -94,7 +94,7 @@ def interval(
 def bars(
     name: str, title: str, days: Sequence[date], outcomes: Mapping[str, Sequence[int]]
 ) -> Markup:
-    """Each day's outcomes, stacked from below in their order; an outcome is its bars' class."""
+    """Stack each day's outcomes from below in their order; an outcome is its bars' class."""
     if not days:
         return _empty(name, title)
     totals = [sum(day) for day in zip(*outcomes.values(), strict=True)]
@@ -119,7 +119,7 @@ def bars(
 
 
 def sparkline(name: str, title: str, days: Sequence[date], values: Sequence[float]) -> Markup:
-    """A line without axes, to stand beside a figure."""
+    """Draw a line without axes, to stand beside a figure."""
     if not days:
         return _empty(name, title, SPARK)
     now, last = _heights(values, max(values) or 1, SPARK), len(days) - 1
@@ -129,7 +129,7 @@ def sparkline(name: str, title: str, days: Sequence[date], values: Sequence[floa
 
 
 def funnel(name: str, title: str, steps: Sequence[tuple[str, int]]) -> Markup:
-    """Bars as long as each step's share of the first, and between them who went on."""
+    """Draw each step as a bar of its share of the first; between them stand who went on."""
     if not steps:
         return _empty(name, title)
     body, text, falls, height = Markup(""), "", "", ROW * len(steps) - 36
@@ -155,19 +155,19 @@ def funnel(name: str, title: str, steps: Sequence[tuple[str, int]]) -> Markup:
 
 
 def span(first: date, last: date) -> str:
-    """Some days as a person says them."""
+    """Format a period as a person says it."""
     if first == last:
         return _date(first)
     return f"{_date(first, year=first.year != last.year)} \u2013 {_date(last)}"
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage to show; of nothing there is none."""
+    """Format a share as a percentage; of nothing there is none."""
     return f"{100 * part / whole:.1f}%" if whole else "—"
 
 
 def key(entries: Mapping[str, str]) -> Markup:
-    """The legend beside a chart: the class of each series, and its label."""
+    """Draw the legend beside a chart: the class of each series, and its label."""
     entry = Markup('<li class="{}">{}</li>')
     items = Markup("").join(entry.format(kind, label) for kind, label in entries.items())
     return Markup('<ul class="chart-key">{}</ul>').format(items)
@@ -205,7 +205,7 @@ def _empty(name: str, title: str, height: int = TOP + PLOT + FOOT) -> Markup:
 
 
 def _grid(values: Sequence[float]) -> tuple[float, Markup]:
-    """The value at a chart's top, and lines at round whole numbers below it, five at most."""
+    """Return the value at a chart's top, and lines at round whole numbers, five at most."""
     high = max([*values, 1])
     size = 10 ** max(0, math.floor(math.log10(high / 4)))
     step = next(size * factor for factor in (1, 2, 5, 10) if size * factor * 4 >= high)
@@ -232,7 +232,7 @@ def _dates(days: Sequence[date], span: float, left: float = 0.0) -> Markup:
 
 
 def _marks(days: Sequence[date]) -> Iterator[tuple[int, str]]:
-    """A few days to name: every so many, or firsts of months where they are many."""
+    """Choose a few days to name: every so many, or firsts of months where they are many."""
     many = len(days)
     for step in (1, 2, 7, 14, 28):
         if many <= step * LABELS:
@@ -256,7 +256,7 @@ def _stretch(span: float, paths: Mapping[str, str], height: int = PLOT, top: int
 
 
 def _dot(last: int, heights: Sequence[float], kind: str = "", top: int = TOP) -> Markup:
-    """A dot on the last value: of a single day it is all there is to see."""
+    """Draw a dot on the last value: of a single day it is all there is to see."""
     if not heights:
         return Markup("")
     at = round(100 * (len(heights) - 1) / last, 2) if last else 50

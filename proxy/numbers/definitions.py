@@ -1,4 +1,4 @@
-"""Definitions of the figures: a sentence, and the SQL that gives it. Pages and docs show these."""
+"""Definitions of the figures: a sentence, and the SQL that gives each. Pages and docs show them."""
 
 from typing import NamedTuple
 

@@ -1,9 +1,9 @@
-"""Sessions of the days to come: weekday pattern and trend, with intervals that keep their word.
+"""Forecast of the sessions of the days to come: weekday pattern, trend, and honest intervals.
 
 A log-linear model of the last weeks: each day's mean is its weekday's level times trend^days, its
 variance mean + excess · mean² (shops are busier and quieter by more than chance). Many futures are
 drawn from it, each with effects as uncertain as the fit left them and with the surprises of past
-weeks; P10, P50 and P90 are what a tenth, half and nine tenths of those futures stay below. It
+weeks; a tenth, half and nine tenths of those futures stay below P10, P50 and P90. It
 cannot know of a season or a change that the days seen give no sign of.
 """
 
@@ -18,7 +18,7 @@ MIN_DAYS = 28  # four of each weekday: with fewer, pattern, trend and chance can
 MIN_SESSIONS = 28  # one a day: with fewer, every interval begins at zero and says nothing
 WINDOW = 112  # days looked back: a longer one lags behind a trend that bends
 FUTURES = 500
-# What is known before any day is seen, as precisions: weekdays are within a factor e of the mean,
+# Precisions of the effects before any day is seen: weekdays are within a factor e of the mean,
 # trends within 1 % a day. It keeps a weekday that is always zero, and a small shop's trend, finite.
 PRIOR = [*[1.0] * 7, 0.01**-2]
 FAR = 2.5  # a day further off than this, in standard deviations, pulls the fit no harder
@@ -36,7 +36,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Forecast:
-    """`days` follow the history to the end of next month; `months` are this one and the next.
+    """Ranges of the days from the history to the end of next month, and of this and next month.
 
     This month's range includes the sessions already seen in it.
     """
@@ -47,15 +47,17 @@ class Forecast:
 
 @dataclass(frozen=True)
 class NotEnough:
-    """Why there is no forecast yet, as a sentence to show."""
+    """The reason why there is no forecast yet, as a sentence to show."""
 
     reason: str
 
 
 def forecast(history: Iterable[tuple[date, int]]) -> Forecast | NotEnough:
-    """From finished days and the sessions created on each, in any order; a day left out had none.
+    """Forecast from finished days and the sessions created on each, in any order.
 
-    The same history gives the same forecast. ValueError for a day given twice or a negative count.
+    A day left out had none. The same history gives the same forecast.
+
+    :raises ValueError: a day is given twice, or a count is negative.
     """
     seen: dict[date, int] = {}
     for day, count in history:
@@ -92,7 +94,7 @@ class _Model:
     excess: float = 0.0
 
     def mean(self, day: int, level: float = 0.0) -> float:
-        """Days count from the first to come: the last seen is -1."""
+        """Return a day's mean. Days count from the first to come: the last seen is -1."""
         level += self.effects[day % 7] + self.effects[7] * (day - self.middle)
         return math.exp(min(50.0, level))
 
@@ -101,7 +103,7 @@ class _Model:
 
 
 def _fit(counts: Sequence[int]) -> _Model:
-    """Penalised likelihood: trend and weekdays in turn, the excess variance by moments between."""
+    """Fit by penalised likelihood: trend and weekdays in turn, and excess variance by moments."""
     n = len(counts)
     expected = [math.log(fmean(counts))] * 7 + [0.0]
     model = _Model(expected[:], PRIOR[:], -n / 2)
@@ -137,14 +139,14 @@ def _fit(counts: Sequence[int]) -> _Model:
 
 def _futures(counts: Sequence[int], days: int) -> Iterator[list[float]]:
     n, model = len(counts), _fit(counts)
-    scale = math.sqrt(n / (n - 8))  # days that shaped the fit lie nearer to it than those to come
+    scale = math.sqrt(n / (n - 8))  # days that shaped the fit lie nearer to it than later ones
     means = [model.mean(day) for day in range(-n, 0)]
     misses = [scale * (c - m) / model.deviation(m) for c, m in zip(counts, means, strict=True)]
     drift = _drift(misses) * (1 / fmean(means) + model.excess)
     random = Random(0)  # noqa: S311 (the same forecast for the same history)
     for _ in range(FUTURES):
         *levels, trend = (random.gauss(0, p**-0.5) for p in model.precision)
-        # Where a wandering level ended, and how wrong its apparent trend is, by the same theory.
+        # The error of a wandering level at its end, and of its apparent trend, by the same theory.
         wander = random.gauss(0, math.sqrt(drift * n * 2 / 15))
         slide = random.gauss(0, math.sqrt(drift * 1.2 / n))
         future = []
@@ -158,7 +160,7 @@ def _futures(counts: Sequence[int], days: int) -> Iterator[list[float]]:
 
 
 def _drift(misses: Sequence[float]) -> float:
-    """A level that wanders leaves days like their neighbours: the variance a day that it takes."""
+    """Estimate the variance a day of a wandering level, which leaves days like their neighbours."""
     n, centre = len(misses), fmean(map(_near, misses))
     near = [_near(miss) - centre for miss in misses]
     alike = fmean(near[i] * near[i + lag] for lag in range(1, 8) for i in range(n - lag))

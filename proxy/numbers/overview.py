@@ -28,7 +28,7 @@ from proxy.plans import Plan
 from storage.funnel import COUNTS
 from storage.numbers import DIMENSIONS, Counts, Numbers, answering_table
 
-HEALTH_MS = 24 * 3_600_000  # the vendor's health is that of the last day
+HEALTH_MS = 24 * 3_600_000  # calls of the last day make the vendor's health
 ROWS = 20  # of a table on the page
 STEPS = ("clicks", "created", "opened", "completed")
 ENDINGS = (
@@ -36,7 +36,7 @@ ENDINGS = (
     "expired_unreported", "expired_unlaunched", "create_failed", "open",
 )  # fmt: skip
 NAMES = {by: by.removesuffix("_id").capitalize() for by in BY}
-CAN_STILL_RISE_DAYS = 7  # an attempt that has been open for longer is no sign that a day is
+CAN_STILL_RISE_DAYS = 7  # an attempt open for longer is no sign that its day can rise
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,8 @@ class PlanFit:
 
 @dataclass(frozen=True)
 class Overview:
+    """All that the dashboard's first page shows of a question's period."""
+
     timezone: str
     raw_since: str
     from_attempts: bool

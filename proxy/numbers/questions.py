@@ -65,7 +65,7 @@ class Question:
 
 
 def today(zone: ZoneInfo) -> date:
-    """Tell the shop's day."""
+    """Return the shop's day."""
     return datetime.now(zone).date()
 
 

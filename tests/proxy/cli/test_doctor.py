@@ -1,0 +1,137 @@
+"""What the doctor finds, each check by itself; none of them needs a vendor."""
+
+import time
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+import responses
+
+from proxy.cli.doctor import Check, checks
+from proxy.settings import load
+
+SHOP = "https://shop.example/try-on"
+VENDOR = "http://127.0.0.1:9/v1"  # where nothing listens
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {
+        "TRYON_API_TOKEN": "a-token",
+        "TRYON_API_URL": VENDOR,
+        "TRYON_PUBLIC_URL": SHOP,
+        "TRYON_SECRET_KEY": "0123456789abcdef" * 2,
+        "TRYON_ALLOW_HTTP": "1",
+        "TRYON_DATABASE": f"sqlite:///{tmp_path}/shop.db",
+    }
+
+
+def found(environ: dict[str, str], name: str) -> Check:
+    return next(check for check in checks(load(environ)) if check.name == name)
+
+
+@pytest.mark.parametrize(("off", "ok"), [(0, True), (58, True), (-58, True), (63, False)])
+def test_a_clock_may_be_a_minute_off(environ: dict[str, str], off: int, ok: bool) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        web.get(f"{SHOP}/healthz")
+        web.get(VENDOR, status=404, headers={"Date": formatdate(time.time() - off, usegmt=True)})
+        clock = found(environ, "clock")
+    assert clock.ok is ok
+    assert ("NTP" in clock.mend) is not ok
+    assert ok or clock.found in ("63 s off the vendor's", "64 s off the vendor's")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+def test_a_vendor_without_a_clock_is_no_hindrance(
+    environ: dict[str, str], headers: dict[str, str]
+) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        web.get(f"{SHOP}/healthz")
+        web.get(VENDOR, headers=headers)
+        clock = found(environ, "clock")
+    assert (clock.ok, clock.mend) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "ok"),
+    [
+        (200, {"X-Request-ID": "1"}, True),
+        (200, {}, False),  # somebody else's server
+        (404, {"X-Request-ID": "1"}, False),
+        (302, {"X-Request-ID": "1", "Location": "https://elsewhere.example/"}, False),
+    ],
+)
+def test_the_public_url_must_lead_to_this_app(
+    environ: dict[str, str], status: int, headers: dict[str, str], ok: bool
+) -> None:
+    with responses.RequestsMock() as web:
+        web.get(f"{SHOP}/healthz", status=status, headers=headers)
+        check = found(environ, "public URL")
+    assert check.ok is ok
+    assert ok or (str(status) in check.found and "TRYON_PUBLIC_URL" in check.mend)
+
+
+def test_an_app_that_is_not_running_is_no_hindrance(environ: dict[str, str]) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False):
+        check = found(environ, "public URL")
+    assert check.ok is None
+    assert check.found == f"{SHOP}/healthz: ConnectionError"
+    assert "not running yet" in check.mend
+
+
+def test_the_doctor_sends_no_token_and_no_password(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine shop.example login me password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with responses.RequestsMock() as web:
+        web.get(f"{SHOP}/healthz")
+        found(environ, "public URL")
+        assert "Authorization" not in web.calls[0].request.headers
+
+
+@pytest.mark.parametrize(
+    ("category", "ok", "says"),
+    [("footwear", True, "1 products"), ("spoons", None, "categories not supported: ['spoons']")],
+)
+def test_a_catalogue_with_a_strange_category_is_told(
+    environ: dict[str, str], tmp_path: Path, category: str, ok: bool | None, says: str
+) -> None:
+    (tmp_path / "products.csv").write_text(f"product_id,category,title\nsku-1,{category},Boot\n")
+    check = found(environ | {"TRYON_CATALOG": str(tmp_path / "products.csv")}, "catalogue")
+    assert (check.ok, check.found) == (ok, says)
+    assert ("TRYON_CATEGORIES" in check.mend) is (ok is None)
+
+
+def test_a_catalogue_is_not_needed(environ: dict[str, str]) -> None:
+    check = found(environ, "catalogue")
+    assert (check.ok, check.mend) == (None, "")
+
+
+def test_a_catalogue_that_cannot_be_read_is_a_fault(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "products.csv").write_text("nothing,of,use\n1,2,3\n")
+    check = found(environ | {"TRYON_CATALOG": str(tmp_path / "products.csv")}, "catalogue")
+    assert check.ok is False
+    assert "TRYON_CATALOG" in check.mend
+
+
+@pytest.mark.parametrize(("secret", "says"), [("", "documents no signature"), ("x", "required")])
+def test_the_doctor_says_which_callbacks_are_believed(
+    environ: dict[str, str], secret: str, says: str
+) -> None:
+    if secret:
+        environ["TRYON_CALLBACK_SECRET"] = "whsec_" + 32 * "A"
+    check = found(environ, "callbacks")
+    assert check.ok
+    assert says in check.found
+
+
+def test_a_setting_that_nobody_reads_is_told(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRYON_TOKN", "1")
+    check = found(environ, "settings")
+    assert check.ok is None
+    assert "TRYON_TOKN" in check.found

@@ -1,0 +1,154 @@
+"""The numbers' commands on a small database of their own: what they print, to the letter."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+
+from app import cli
+from storage.events import Entry, event
+from storage.sqlite.store import SQLiteStore
+from tests.storage.histories import attempt_id, callback, click, created, launch, moment
+
+FREE = '[{"name": "Free", "price": 0, "included_sessions": 9999, "price_per_extra_session": 1}]'
+SMALL = '[{"name": "Small", "price": 10, "included_sessions": 5, "price_per_extra_session": 0.5}]'
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A shop with three clicks a day on each of sixty days up to yesterday."""
+    path = tmp_path / "shop.db"
+    entries = []
+    for back in range(1, 61):
+        noon = moment(f"{today() - timedelta(back)}T12:00")
+        for number in range(3):
+            a = attempt_id(noon, number)
+            events = [click(a), created(a, noon + 200)]
+            if number == 0:
+                events += [launch(a, noon + 9_000), callback(a, noon + 60_000, "done")]
+            else:
+                events.append(event("expired", a, noon + 900_000, "proxy"))
+            entries.append(Entry(tuple(events)))
+    with closing(SQLiteStore(path, ZoneInfo("UTC"))) as store:
+        store.commit(entries)
+    yield {
+        "TRYON_API_TOKEN": "a-token",
+        "TRYON_API_URL": "https://vendor.example/v1",
+        "TRYON_PUBLIC_URL": "https://shop.example",
+        "TRYON_SECRET_KEY": "0123456789abcdef" * 2,
+        "TRYON_DATABASE": f"sqlite:///{path}",
+        "TRYON_PLANS": SMALL,
+        "TRYON_RETENTION_DAYS": "30",
+        "COLUMNS": "120",
+    }
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+def told(environ: dict[str, str], *arguments: str) -> str:
+    found = CliRunner().invoke(cli, arguments, env=environ)
+    assert found.exit_code == 0, found.output
+    return found.stdout
+
+
+def test_the_funnel_has_bars_as_long_as_its_stages(environ: dict[str, str]) -> None:
+    shown = told(environ, "stats", "--range", "yesterday")
+    bars = [line.count("█") for line in shown.splitlines() if "█" in line]
+    assert bars == [40, 40, 13, 13]
+    assert shown.count("of the step before") == 3
+    for share in ("100% of the step before", "33% of the step before"):
+        assert share in shown
+    assert shown.count("before: 3") == 2
+    assert shown.count("before: 1") == 2
+    assert "never launched 2; launched, no word 0; still open 0." in shown
+    assert "abandoned 0; failed 0; cancelled 0; unknown word 0;" in shown
+
+
+def test_a_split_has_each_value_with_its_counts(environ: dict[str, str]) -> None:
+    shown = told(environ, "stats", "--range", "yesterday", "--by", "channel")
+    rows = [line.replace("│", " ").split() for line in shown.splitlines() if "│" in line]
+    assert rows == [["—", "2", "2", "0", "0", "0"], ["qr", "1", "1", "1", "1", "0"]]
+
+
+def test_a_split_as_csv_is_by_day_unless_asked_otherwise(environ: dict[str, str]) -> None:
+    days = [*csv.reader(io.StringIO(told(environ, "stats", "--range", "7d", "--csv")))]
+    assert (days[0][0], len(days)) == ("day", 8)
+    by = [*csv.reader(io.StringIO(told(environ, "stats", "--by", "device", "--csv")))]
+    assert [row[0] for row in by] == ["device", "phone"]
+
+
+def test_an_event_is_a_line_with_its_time_in_the_zone_of_the_shop(environ: dict[str, str]) -> None:
+    environ["TRYON_TIMEZONE"] = "Asia/Kolkata"  # 5 h 30 min ahead
+    lines = told(environ, "events").splitlines()
+    assert len(lines) == 20
+    assert lines[-1] == f"{today() - timedelta(60)} 17:45:00  expired sku-1"
+
+
+def test_a_forecast_is_three_tenths_of_two_months_and_the_plans(environ: dict[str, str]) -> None:
+    shown = told(environ, "forecast")
+    assert "Sessions; four times in five between P10 and P90." in shown
+    rows = [line.replace("│", " ").split() for line in shown.splitlines() if "│" in line]
+    assert [row[:2] for row in rows[:2]] == [["This", "month"], ["Next", "month"]]
+    for row in rows[:2]:
+        low, middle, high = map(int, row[2:])
+        assert 60 < low <= middle <= high < 130
+    assert rows[2][:2] == ["Small", "(cheapest)"]
+    assert len(rows) == 3
+
+
+def test_a_forecast_as_json_or_csv_is_that_alone(environ: dict[str, str]) -> None:
+    found = json.loads(told(environ, "forecast", "--json"))
+    assert found["reason"] is None
+    assert set(found["this_month"]) == set(found["next_month"]) == {"p10", "p50", "p90"}
+    assert found["days"][0]["day"] == str(today())
+    assert set(found["days"][0]) == {"day", "p10", "p50", "p90"}
+    assert set(found["plans"][0]) == {"name", "cheapest", "next_month", "replayed", "run_out"}
+    rows = [*csv.reader(io.StringIO(told(environ, "forecast", "--csv")))]
+    assert rows[0] == ["day", "p10", "p50", "p90"]
+    assert rows[1] == [str(value) for value in found["days"][0].values()]
+    assert len(rows) == 1 + len(found["days"])
+
+
+@pytest.mark.parametrize("form", ["--json", ""])
+def test_a_plan_that_costs_nothing_costs_nothing(environ: dict[str, str], form: str) -> None:
+    """A cost of 0 is a cost: it was taken for none."""
+    environ["TRYON_PLANS"] = FREE
+    shown = told(environ, "forecast", *filter(None, [form]))
+    if not form:
+        assert "0.00" in shown
+        return
+    [plan] = json.loads(shown)["plans"]
+    assert plan["cheapest"]
+    assert plan["run_out"] is None
+    assert plan["next_month"] == "0"
+
+
+def test_an_export_to_a_file_that_cannot_be_written_is_a_sentence(environ: dict[str, str]) -> None:
+    output = "/nowhere/at/all.csv"
+    found = CliRunner().invoke(cli, ["export", "daily", "--output", output], env=environ)
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert found.stderr == f"Error: {output}: No such file or directory\n"
+
+
+def test_a_purge_keeps_as_many_days_as_the_setting_says(environ: dict[str, str]) -> None:
+    line = today() - timedelta(30)
+    assert f"rows of days before {line} were deleted." in told(environ, "purge")
+    found = json.loads(told(environ, "stats", "--range", "365d", "--json"))
+    assert found["raw_since"] == str(line)
+    assert found["totals"]["clicks"] == 180
+
+
+def test_a_setting_that_is_wrong_ends_a_command_in_a_sentence(environ: dict[str, str]) -> None:
+    environ["TRYON_PLANS"] = "[1"
+    found = CliRunner().invoke(cli, ["stats"], env=environ)
+    assert found.exit_code == 1
+    assert found.stderr.startswith("Error: TRYON_PLANS ")

@@ -58,6 +58,8 @@ def test_it_refuses_a_missing_or_wrong_token(simulator, authorization, method):
     [
         ({"product_id": ""}, "product_id"),
         ({"product_id": 7}, "product_id"),
+        ({"product_id": ["sku"]}, "product_id"),
+        ({"product_id": "x" * 2049}, "product_id"),
         ({"product_id": "\ud800"}, "product_id"),
         ({"category": None}, "category"),
         ({"category": "furniture"}, "not supported"),
@@ -79,7 +81,12 @@ def test_it_refuses_an_invalid_field_and_names_it(simulator, change, word):
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"null", b'"text"', b"\xff"])
 def test_it_refuses_what_is_not_a_json_object(simulator, body):
     headers = {"Authorization": f"Bearer {simulator.token}", "Content-Type": "application/json"}
-    assert simulator.post("/v1/sessions", data=body, headers=headers).status_code == 400
+    reply = simulator.post("/v1/sessions", data=body, headers=headers)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_request")
+
+
+def test_it_takes_a_long_product_id(simulator):
+    assert simulator.create("x" * 2048, HERE).status_code == 200
 
 
 def test_it_lets_unknown_fields_pass(simulator):

@@ -83,6 +83,16 @@ def test_the_longest_range_can_be_asked_and_one_day_more_cannot() -> None:
     assert refused.value.parameter == "from"
 
 
+@pytest.mark.parametrize(
+    "day", ["20261124", "2026-W48-2", "2026-11-31", "1999-12-31", "2200-01-01"]
+)
+def test_a_day_has_one_spelling_and_bounds(day: str) -> None:
+    with pytest.raises(BadQuestion) as refused:
+        read_question({"from": [day], "to": ["2026-11-24"]}, TUESDAY)
+    assert refused.value.parameter == "from"
+    assert str(refused.value).startswith("from: must be ")
+
+
 def test_text_that_is_no_unicode_is_refused() -> None:
     with pytest.raises(BadQuestion, match="product_id"):
         read_question({"product_id": ["\udc80"]}, TUESDAY)
@@ -104,6 +114,8 @@ def test_an_interval_holds_the_rates_from_which_the_count_is_no_surprise(
 def test_of_nothing_nothing_is_known() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
     assert rate_change(0, 0, 5, 10).ratio is None
+    assert rate_change(5, 10, 0, 0).ratio is None
+    assert rate_change(5, 10, 0, 10).ratio is None
     assert count_change(5, 0).ratio is None
     assert percentile([], 0.5) is None
 
@@ -125,7 +137,9 @@ def test_a_difference_that_is_chance_is_rarely_taken_for_news() -> None:
         one, other = (sum(dice.random() < 0.3 for _ in range(80)) for _ in range(2))
         news += not rate_change(one, 80, other, 80).noise
     assert 0.03 < news / 2_000 < 0.07
-    assert not rate_change(300, 1000, 200, 1000).noise
+    change = rate_change(300, 1000, 200, 1000)
+    assert not change.noise
+    assert change.ratio == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.95])
@@ -180,6 +194,68 @@ def see(store: SQLiteStore, today: date = TUESDAY, plans: str = "[]", **asked: s
         )
 
 
+def test_an_answer_has_the_members_of_stats_json(store: SQLiteStore) -> None:
+    fill(store, 40)
+    given = {"range": ["7d"], "by": ["device"], "channel": ["qr"]}
+    with store.numbers() as numbers:
+        found = answer(numbers, read_question(given, TUESDAY))
+        whole = answer(numbers, read_question({"range": ["7d"]}, TUESDAY))
+    assert found["filters"] == {"channel": "qr"}
+    assert (found["from"], found["to"]) == ("2026-11-18", "2026-11-24")
+    assert (found["previous_from"], found["previous_to"]) == ("2026-11-11", "2026-11-17")
+    assert (found["totals"]["clicks"], found["previous"]["clicks"]) == (6, 7)
+    assert [(row["key"], row["clicks"]) for row in found["by"]] == [("phone", 6)]
+    assert (found["more"], found["timezone"], found["raw_since"]) == (0, "UTC", None)
+    assert (found["source"], whole["source"]) == ("totals", "totals")
+    assert whole["times"] == [
+        {"metric": "launch", "n": 6, "p50_ms": 8933, "p90_ms": 8933, "p95_ms": 8933},
+        {"metric": "complete", "n": 6, "p50_ms": 50535, "p90_ms": 50535, "p95_ms": 50535},
+        {"metric": "vendor", "n": 18, "p50_ms": 197, "p90_ms": 197, "p95_ms": 197},
+    ]
+
+
+def test_a_question_that_no_total_answers_is_read_from_the_attempts(store: SQLiteStore) -> None:
+    fill(store, 3)
+    given = {"product_id": ["sku-1"], "device": ["phone"]}
+    with store.numbers() as numbers:
+        found = answer(numbers, read_question(given, TUESDAY))
+    assert (found["source"], found["totals"]["clicks"]) == ("attempts", 9)
+
+
+def test_percentiles_are_of_the_share_that_they_name() -> None:
+    buckets = [(80, 60), (88, 0), (96, 33), (104, 7)]  # 1024, 2048, 4096 and 8192 ms
+    shares = (0.5, 0.6, 0.61, 0.9, 0.95, 1)
+    found = [percentile(buckets, share) for share in shares]
+    assert found == [1024, 1024, 4096, 4096, 8192, 8192]
+
+
+def test_the_vendors_health_is_that_of_the_last_day(store: SQLiteStore) -> None:
+    noon = moment(f"{TUESDAY}T12:00")
+    for number, (back_ms, error) in enumerate(
+        [(1, None), (2, None), (3, "upstream_timeout"), (4, None), (86_400_001, "upstream_error")]
+    ):
+        a = attempt_id(noon - back_ms, number)
+        told = call(a, noon - back_ms, 200)._replace(error=error)
+        store.commit([Entry((click(a),), call=told)])
+    health = see(store).health
+    assert (health.calls, health.error_rate) == (4, 0.25)
+    assert {each["code"]: each["n"] for each in health.answers} == {"ok": 3, "upstream_timeout": 1}
+    assert health.breaker == {"breaker": "closed"}
+
+
+def test_a_table_shows_the_twenty_greatest(store: SQLiteStore) -> None:
+    noon = moment(f"{TUESDAY}T12:00")
+    for number in range(21):
+        clicks = 2 if number == 20 else 1
+        for n in range(clicks):
+            a = attempt_id(noon, number + 100 * n)
+            store.commit([Entry((click(a, product_id=f"sku-{number:02}"),))])
+    shown = next(each for each in see(store).tables if each.by == "product_id")
+    assert (len(shown.rows), shown.more) == (20, 1)
+    assert [row.key for row in shown.rows[:2]] == ["sku-20", "sku-00"]
+    assert shown.label == "Product"
+
+
 def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStore) -> None:
     view = see(store)
     assert not any(view.totals.values())
@@ -187,6 +263,7 @@ def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStor
     assert view.open_days == 0
     assert view.plan_fit.reason
     assert view.health.last_callback_ms is None
+    assert view.health.error_rate is None
 
 
 def fill(store: SQLiteStore, days: int, a_day: int = 3) -> None:
@@ -221,6 +298,11 @@ def test_the_panels_of_a_page_agree(store: SQLiteStore) -> None:
     assert by_key["whole_rate"].value == pytest.approx(1 / 3)
     assert by_key["whole_rate"].change.noise
     assert by_key["clicks"].days[-2:] == (3, 0)
+    assert by_key["whole_rate"].days[-2:] == (pytest.approx(1 / 3), 0.0)
+    first, second = view.steps[:2]
+    assert (first.of_previous, first.change, first.of_first) == (None, None, 1)
+    assert (second.of_previous, second.of_first) == (1, 1)
+    assert second.change is not None
 
 
 def test_tables_that_would_be_slow_wait_unless_a_product_is_named(store: SQLiteStore) -> None:

@@ -255,3 +255,40 @@ def test_nothing_says_so(kind):
 )
 def test_a_span_of_days_is_said_as_people_do(first: date, last: date, said: str) -> None:
     assert charts.span(first, last) == said
+
+
+def dots(chart: Markup) -> list[tuple[str, str]]:
+    circles = read(chart).iter("circle")
+    return [(dot.get("class", "").strip(), dot.get("cx", "")) for dot in circles]
+
+
+def test_a_single_day_is_two_dots_in_the_middle_and_more_days_one_at_the_end():
+    one, many = days(1), days(5)
+    assert dots(charts.line("c", "t", one, [3], before=[2])) == [
+        ("dot before", "50%"),
+        ("dot", "50%"),
+    ]
+    assert dots(charts.line("c", "t", one, [3])) == [("dot", "50%")]
+    assert dots(charts.line("c", "t", many, [3] * 5, before=[2] * 5)) == [("dot", "100%")]
+    assert dots(charts.sparkline("c", "t", many, [1, 2, 3, 4, 5])) == [("dot", "100%")]
+    seen = charts.interval("c", "t", many, [3] * 5, ranges(5, FIRST + timedelta(5)))
+    assert dots(seen) == [("dot", "44.44%")]  # the last seen, the fifth of ten
+
+
+def test_a_single_day_is_named_in_the_middle():
+    [label] = [each for each in read(draw("line", [7])).iter("text") if "2026" in (each.text or "")]
+    assert (label.get("x"), label.get("text-anchor"), label.text) == ("50%", "middle", "1 Nov 2026")
+
+
+def test_an_expectation_is_told_in_words():
+    chart = charts.interval("c", "t", days(2), [4, 5], ranges(3, FIRST + timedelta(2), 10.4))
+    described = read(chart).findtext("desc") or ""
+    assert described.endswith("Expected on 5 Nov 2026: 21, between 10 and 31.")
+
+
+def test_each_month_has_its_name():
+    year = days(365, date(2026, 1, 1))
+    labels = [charts.span(day, day) for day in year if day.day == 1]
+    assert [label.split()[1] for label in labels] == [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]  # fmt: skip

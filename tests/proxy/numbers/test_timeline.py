@@ -71,7 +71,8 @@ def test_a_timeline_tells_no_key_with_which_one_could_act_as_the_shopper(
     store: SQLiteStore,
 ) -> None:
     made = created(A, AT + 200)
-    made = made._replace(props={**made.props, "qr_code_url": "https://vendor.example/qr"})
+    more = {"qr_code_url": "https://vendor.example/qr", "metadata": {"größe": 42}}
+    made = made._replace(props={**made.props, **more})
     store.commit([Entry((click(A, title="Boot", bot=1), made))])
     with store.numbers() as numbers:
         story = timeline(numbers, A)
@@ -79,7 +80,7 @@ def test_a_timeline_tells_no_key_with_which_one_could_act_as_the_shopper(
     clicked, session = story.moments
     assert ("title", "Boot") in clicked.facts
     assert ("bot", "1") in clicked.facts
-    assert session.facts == (("session_id", f"s-{A}"),)
+    assert set(session.facts) == {("session_id", f"s-{A}"), ("metadata", '{"größe": 42}')}
 
 
 def test_a_receipt_is_told_with_its_size_reason_and_headers(store: SQLiteStore) -> None:

@@ -1,5 +1,7 @@
 """The console, as a page and as the JSON by which tests drive the vendor."""
 
+import re
+
 import pytest
 
 from simulator.scenarios import SCENARIOS
@@ -18,6 +20,23 @@ def test_it_lists_the_newest_session_first(simulator):
     assert alone == [second]
     page = simulator.get("/").text
     assert page.index("sku-2") < page.index("sku-1")
+
+
+def test_it_lists_as_many_as_are_asked_for_and_shows_fifty(simulator):
+    for number in range(51):
+        simulator.create(f"sku-{number}", HERE)
+    newest = simulator.get("/console/sessions.json?limit=2").json()["sessions"]
+    assert [each["product_id"] for each in newest] == ["sku-50", "sku-49"]
+    assert len(simulator.get("/console/sessions.json").json()["sessions"]) == 51
+    assert simulator.get("/").text.count("<article>") == 50
+
+
+def test_it_has_a_button_for_each_odd_manner(simulator):
+    simulator.create("sku-1", HERE)
+    manners = re.findall(r'name="manner" value="([^"]+)"', simulator.get("/").text)
+    assert manners == [
+        "duplicate", "reordered", "malformed", "unknown-state", "wrong-session", "bad-signature",
+    ]  # fmt: skip
 
 
 def test_it_counts_calls_by_product_and_status(simulator):

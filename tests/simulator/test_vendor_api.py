@@ -124,6 +124,23 @@ def pixels(png: bytes) -> memoryview:
     return memoryview(bytes(values)).cast("B", (height, width))
 
 
+@pytest.mark.parametrize("path", ["/", "/s/tsn_0", "/v1/sessions/tsn_0"])
+def test_nothing_inline_may_run_and_nobody_learns_the_address(simulator, path):
+    headers = simulator.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize(("size", "status"), [(1_048_576, 400), (1_048_577, 413)])
+def test_a_body_of_more_than_a_megabyte_is_refused(size, status):
+    client = create_app(token="t").test_client()
+    reply = client.post("/console/outage", data=b"x" * size, content_type="application/json")
+    assert reply.status_code == status
+
+
 def test_its_links_start_with_its_own_public_address():
     client = create_app(token="t", base_url="https://vendor.example/").test_client()
     body = {

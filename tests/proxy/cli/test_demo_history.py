@@ -1,6 +1,7 @@
 """The made-up past of the demo shop: believable, complete, and over."""
 
 import json
+import sys
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -132,6 +133,29 @@ def test_callbacks_and_calls_are_as_the_app_stores_them(path: Path, told: str) -
     answers = {each["code"]: each["n"] for each in rows(path, "vendor_answers", since_ms=0)}
     assert set(answers) == {"ok", "upstream_timeout", "upstream_error", "not_available"}
     assert run(path, "replay") == "0 callbacks say something else now.\n"
+
+
+def test_each_callback_says_what_its_attempt_came_to(path: Path, told: str) -> None:
+    today = datetime.now(UTC).date()
+    scope = Scope(today - timedelta(7), today)
+    with closing(SQLiteStore(path, ZoneInfo("UTC"))) as store, store.numbers() as numbers:
+        for count in ("completed", "abandoned", "failed", "cancelled", "expired_unreported"):
+            for attempt in numbers.attempts(scope, count, None).attempts:
+                bodies = [json.loads(row["body"]) for row in numbers.about("receipts", attempt.id)]
+                answered = count in ("completed", "abandoned", "failed")
+                body = {"session_id": attempt.session_id, "state": count}
+                assert bodies == ([body] if answered else [])
+
+
+def test_nothing_is_stored_of_what_is_still_to_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evening = now_ms() // 86_400_000 * 86_400_000 - 4 * 3_600_000  # yesterday at 20:00
+    module = sys.modules["proxy.cli.demo_history"]  # the package's name for it is the command's
+    monkeypatch.setattr(module, "now_ms", lambda: evening)
+    run(tmp_path / "shop.db", "demo-data", "--days", "2")
+    found = rows(tmp_path / "shop.db", "latest_events", after=0, impressions=0, limit=1_000)
+    assert evening - 3 * 3_600_000 < max(each["received_ms"] for each in found) < evening
 
 
 def test_it_is_as_much_each_time(path: Path, told: str, tmp_path: Path) -> None:

@@ -1,0 +1,62 @@
+"""What the demo says before its servers run."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from app import cli
+from proxy.cli.demo import _await
+from tests.servers import free_port
+
+MODULE = sys.modules["proxy.cli.demo"]  # the package's name for it is the command's
+
+
+def test_a_server_that_has_stopped_is_not_waited_for() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    began = time.monotonic()
+    with pytest.raises(click.ClickException, match=r"http://127\.0\.0\.1:9/ does not answer"):
+        _await("http://127.0.0.1:9/", process)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_history_is_made_for_an_empty_database_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    started: list[str] = []
+
+    def start(*arguments: str, **_: Any) -> None:
+        started.append(arguments[0])
+        raise click.ClickException("no server starts here")
+
+    monkeypatch.setattr(MODULE, "STATE", tmp_path)
+    monkeypatch.setattr(MODULE, "run_apart", start)
+    monkeypatch.setattr(MODULE.signal, "signal", lambda *_: None)
+    if known:
+        (tmp_path / "demo.db").touch()
+    environ = {"HOST": "127.0.0.1", "PORT": str(free_port(and_the_next=True))}
+    told = CliRunner().invoke(cli, ["demo", "--history"], env=environ)
+    assert ("is there already, and gets no made-up history." in told.stdout) is known
+    assert started == (["simulate"] if known else ["demo-data"])
+
+
+def test_the_secrets_of_the_demo_are_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MODULE, "STATE", tmp_path / "var")
+    settings = MODULE._settings("http://shop", "http://127.0.0.1:8001", "127.0.0.1", 8000)
+    assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "var" / "secret").stat().st_mode & 0o777 == 0o600
+    assert len(settings["TRYON_SECRET_KEY"]) == 43  # 32 bytes
+    assert settings["TRYON_LAUNCH_HOSTS"] == "127.0.0.1:8001"
+    assert (
+        MODULE._settings("http://shop", "http://v", "127.0.0.1", 8000)["TRYON_SECRET_KEY"]
+        == (settings["TRYON_SECRET_KEY"])
+    )

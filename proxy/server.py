@@ -81,6 +81,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Stop without waiting for streams and idle connections, for which gunicorn would wait as
         for requests, up to `graceful_timeout`."""
         super().handle_exit(sig, frame)
+        if not self.booted:  # it has taken no connection yet, and may have no app
+            return
         gevent.spawn_later(LAST_WAIT_S, self._end_waits, dict(self._waiting))
         gevent.spawn(self.wsgi.extensions["tryon"].live.close)
 

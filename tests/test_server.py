@@ -1,11 +1,13 @@
 """The server's processes: how many files they may open, reloads under load, and a quick stop."""
 
 import json
+import os
 import resource
 import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -119,6 +121,23 @@ def test_a_reload_with_what_is_wrong_is_refused_and_the_workers_go_on(
             return shop.click(new).status_code
 
         eventually(lambda: click_afresh() == 201)
+
+
+def test_a_worker_that_is_told_to_stop_while_it_boots_takes_nobody_with_it(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        before = set(shop.workers())
+        os.kill(min(before), signal.SIGKILL)  # the master boots another in its place
+        (booting,) = eventually(lambda: set(shop.workers()) - before)
+        with suppress(ProcessLookupError):  # once it has gone
+            while True:
+                os.kill(booting, signal.SIGTERM)
+                time.sleep(0.01)
+        eventually(lambda: len(set(shop.workers()) - {booting}) == 2)
+        assert shop.process.poll() is None, shop.logged()
+        assert "Exception in worker process" not in shop.logged()
+        assert shop.click(unique()).status_code == 201
 
 
 def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vendor) -> None:

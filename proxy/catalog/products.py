@@ -1,4 +1,4 @@
-"""The merchant's catalogue, from a CSV or JSON file. With one, a browser's word is not needed."""
+"""The merchant's catalogue, a CSV or JSON file, which replaces what a browser says of a product."""
 
 import csv
 import io

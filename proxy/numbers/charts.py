@@ -19,7 +19,7 @@ TOP, PLOT, FOOT = 10, 160, 26  # pixels
 ROW, SPARK = 74, 32
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 LABELS = 5  # dates below a chart, at most; a phone shows every other one
-MANY = 120  # days from which lines are thin and bars touch
+MANY = 120  # days from which lines are thin
 
 
 def line(
@@ -89,33 +89,6 @@ def interval(
     gap = [None] * len(days)
     series = {"now": values} | {key: [*gap, *part] for key, part in tenths.items()}
     return _chart("interval", name, title, text, TOP + PLOT + FOOT, body, every, series)
-
-
-def bars(
-    name: str, title: str, days: Sequence[date], outcomes: Mapping[str, Sequence[int]]
-) -> Markup:
-    """Stack each day's outcomes from below in their order; an outcome is its bars' class."""
-    if not days:
-        return _empty(name, title)
-    totals = [sum(day) for day in zip(*outcomes.values(), strict=True)]
-    high, grid = _grid(totals)
-    # A few days stay bars in the middle, and don't become walls.
-    slots, wide = max(len(days), 7), 0.7 if len(days) < MANY else 1
-    left = (slots - len(days)) / 2
-    feet, paths = [0] * len(days), {}
-    for outcome, counts in outcomes.items():
-        heads = [foot + count for foot, count in zip(feet, counts, strict=True)]
-        edges = enumerate(zip(_heights(feet, high), _heights(heads, high), strict=True))
-        blocks = (
-            f"M{left + i + (1 - wide) / 2:g} {a:g}h{wide}V{b:g}h-{wide}z"
-            for i, (a, b) in edges
-            if a > b
-        )
-        paths[outcome], feet = "".join(blocks), heads
-    text = " ".join(f"{outcome}: {_number(sum(n))}." for outcome, n in outcomes.items())
-    body = grid + _stretch(slots, paths) + _dates(days, slots, left + 0.5)
-    text = f"{_summary(days, totals)} {text}"
-    return _chart("bars", name, title, text, TOP + PLOT + FOOT, body, days, outcomes)
 
 
 def sparkline(name: str, title: str, days: Sequence[date], values: Sequence[float]) -> Markup:
@@ -219,10 +192,10 @@ def _grid(values: Sequence[float]) -> tuple[float, Markup]:
     return step * count, Markup('<g class="grid">{}</g>').format(lines)
 
 
-def _dates(days: Sequence[date], span: float, left: float = 0.0) -> Markup:
+def _dates(days: Sequence[date], span: float) -> Markup:
     texts = Markup("")
     for n, (i, label) in enumerate(_marks(days)):
-        at = round(100 * (left + i) / span, 2) if span else 50
+        at = round(100 * i / span, 2) if span else 50
         anchor = "start" if at < 5 else "end" if at > 95 else "middle"
         extra = Markup(' class="extra"') if n % 2 else ""
         texts += Markup('<text{} x="{:g}%" y="{}" text-anchor="{}">{}</text>').format(

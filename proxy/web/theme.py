@@ -1,4 +1,4 @@
-"""The merchant's one colour, turned into a stylesheet that stays readable in light and dark."""
+"""A stylesheet from the merchant's accent colour, readable in light and dark."""
 
 Colour = tuple[float, float, float]  # red, green, blue; each 0 to 1
 
@@ -8,7 +8,7 @@ INKS = ("#ffffff", "#000000")  # with any other two, some colour between them fa
 
 
 def parse(text: str) -> Colour:
-    """Of `#rgb` or `#rrggbb`, which is all that `proxy.settings_values.color` lets in."""
+    """Parse `#rgb` or `#rrggbb`, which is all that `proxy.settings_values.color` lets in."""
     digits = text.removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
@@ -17,6 +17,7 @@ def parse(text: str) -> Colour:
 
 
 def spell(colour: Colour) -> str:
+    """Format a colour as `#rrggbb`."""
     return "#" + "".join(f"{round(part * 255):02x}" for part in colour)
 
 
@@ -35,7 +36,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable_on(background: str, colour: str) -> str:
-    """`colour`, mixed with black or white just enough to be read as text on `background`."""
+    """Mix `colour` with black or white, just enough to be read as text on `background`."""
     towards = 0.0 if luminance(parse(background)) > 0.18 else 1.0
     for step in range(101):
         share = step / 100
@@ -47,12 +48,12 @@ def readable_on(background: str, colour: str) -> str:
 
 
 def ink_on(background: str) -> str:
-    """Black or white, whichever reads better on `background`."""
+    """Return black or white, whichever reads better on `background`."""
     return max(INKS, key=lambda ink: contrast(ink, background))
 
 
 def stylesheet(accent: str) -> str:
-    """Custom properties for both schemes: the fill, its ink, and the accent as text."""
+    """Write custom properties for both schemes: the fill, its ink, and the accent as text."""
 
     def block(scheme: str) -> str:
         paper = PAPER[scheme]

@@ -29,8 +29,6 @@ def draw(kind: str, values: list[int], title: str = "Sessions") -> Markup:
     match kind:
         case "line":
             return charts.line("c", title, seen, values, before=values[::-1], open_days=2)
-        case "bars":
-            return charts.bars("c", title, seen, {"completed": values, "open": values})
         case "sparkline":
             return charts.sparkline("c", title, seen, values)
         case "funnel":
@@ -57,7 +55,7 @@ def path(chart: Markup, kind: str) -> list[tuple[float, float]]:
     return next(points(p.get("d", "")) for p in read(chart).iter("path") if p.get("class") == kind)
 
 
-KINDS = pytest.mark.parametrize("kind", ["line", "bars", "sparkline", "funnel", "interval"])
+KINDS = pytest.mark.parametrize("kind", ["line", "sparkline", "funnel", "interval"])
 
 
 @KINDS
@@ -160,14 +158,6 @@ def test_a_longer_period_before_does_not_run_out_of_the_chart():
     chart = charts.line("c", "t", days(3), [1, 2, 3], before=[9, 8, 7, 100])
     assert [x for x, _ in path(chart, "before")] == [0, 1, 2]
     assert texts(chart)[:3] == ["0", "5", "10"]
-
-
-def test_bars_stand_on_one_another():
-    chart = charts.bars("c", "t", days(7), {"completed": [2] * 7, "failed": [0, 1] + [0] * 5})
-    svg = read(chart)
-    drawn = {p.get("class"): p.get("d", "") for p in svg.iter("path")}
-    assert drawn["completed"].count("M") == 7
-    assert drawn["failed"] == "M1.15 53.3h0.7V0h-0.7z"
 
 
 def test_a_forecasts_fan_opens_at_the_last_day_seen():

@@ -16,8 +16,9 @@ export HOST PORT PYTHONUTF8
 run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
 
+# Side by side, a file at a time, since a file's tests share their servers. ARGS="-n 0" for one.
 test: $(VENV)/test
-	$(RUN) -m pytest -m "not slow" $(ARGS)
+	$(RUN) -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/test
 	$(VENV)/bin/ruff check .

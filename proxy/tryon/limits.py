@@ -18,6 +18,7 @@ from storage.funnel import local_day, midnight_ms
 from storage.store import Counters, Store
 
 DAY_MS = 86_400_000
+GUESSES = (10, 60_000)  # wrong passwords of one client, and in how many milliseconds
 # Some proxies write a port into X-Forwarded-For, and each connection has another.
 WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]+)?")
 
@@ -51,6 +52,21 @@ class Limits:
             wait_ms = self._counters.take(key, limit, period_ms, now)
         if wait_ms:
             raise LimitReached("rate_limited", -(-wait_ms // 1000))
+
+    def admit_guess(self, what: str, client: str, *, is_right: bool) -> bool:
+        """Count a wrong guess of a secret; return whether it was right.
+
+        Right ones are not counted, and spare a client nothing: after too many wrong ones both are
+        refused alike, so that no answer tells one from the other.
+        """
+        now = now_ms()
+        key = f"{what}:{self._pseudonym(client, now)}"
+        wrong, until_ms = self._counters.under(key, now).get(key, (0, now))
+        if not is_right:
+            self._take(key, *GUESSES, now)
+        elif wrong >= GUESSES[0] and until_ms - now <= GUESSES[1]:  # or the clock was set back
+            raise LimitReached("rate_limited", -(-(until_ms - now) // 1000))
+        return is_right
 
     def admit_session(self, client: str) -> None:
         """Count a new session of a client."""

@@ -14,7 +14,6 @@ from proxy.settings import Settings
 from proxy.tryon.limits import Limits
 from proxy.web.problems import Problem
 
-TRIES = (10, 60_000)  # logins of one client, and in how many milliseconds
 LINK_LASTS_S = 3_600
 COOKIE_LASTS_S = 12 * 3_600
 OWN_PAGE = re.compile(r"/dashboard/[\w./?=&%+:()-]{0,2000}")
@@ -44,7 +43,6 @@ class Login:
         self._settings = settings
         self._limits = limits
         self._origin = settings.public_origin
-        self._known: set[str] = set()  # clients whose Basic login was right
         password = settings.dashboard_password
         self._password = password.get_secret_value().encode() if password else b""
         # They tell one password from another: a new one ends all logins with the old.
@@ -82,11 +80,9 @@ class Login:
         """Log in with a password, which no other site's page may send."""
         if request.headers.get("Origin", self._origin) != self._origin:
             raise Problem("origin_not_allowed")
-        self._limits.admit("login", self._client(), *TRIES)
         return self._is_right(password) and self._enter()
 
     def log_in_by_link(self, link: str) -> bool:
-        self._limits.admit("login", self._client(), *TRIES)
         try:
             _signer(self._settings).loads(link, max_age=LINK_LASTS_S)
         except BadSignature:
@@ -125,25 +121,18 @@ class Login:
 
     def _is_right(self, password: str) -> bool:
         given = password.encode(errors="replace")
-        return bool(self._password) and hmac.compare_digest(given, self._password)
+        is_right = bool(self._password) and hmac.compare_digest(given, self._password)
+        return self._limits.admit_guess("login", request.remote_addr or "", is_right=is_right)
 
     def _basic(self) -> bool:
-        # With any user name. A client that was right before may ask as often as it likes.
+        """Check a password by HTTP Basic, with any user name."""
         try:
             given = request.authorization
         except ValueError:  # Werkzeug's, where the base64 is not even ASCII
             return False
         if given is None or given.type != "basic":
             return False
-        is_right = self._is_right(given.password or "")
-        if not (is_right and self._client() in self._known):
-            self._limits.admit("login", self._client(), *TRIES)
-        if is_right and len(self._known) < 1_000:
-            self._known.add(self._client())
-        return is_right
-
-    def _client(self) -> str:
-        return request.remote_addr or ""
+        return self._is_right(given.password or "")
 
 
 def login_link(settings: Settings) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import requests
 from flask import Flask
 
 from app import create_app
@@ -11,6 +12,7 @@ from proxy.settings import load
 from proxy.web.login import login_link
 from tests.routes.dashboard.merchant import BASIC, token
 from tests.servers import PASSWORD, Shop, Vendor, http, running_shop
+from tests.wire import at_once, counted, refused
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +160,38 @@ def test_a_spreadsheet_may_ask_as_often_as_it_likes(lonely: Shop) -> None:
     address = f"{lonely.url}/dashboard/stats.json"
     statuses = [http().get(address, auth=BASIC, headers=headers).status_code for _ in range(40)]
     assert {*statuses} == {200}
+
+
+def basic(shop: Shop, client: str, password: str) -> requests.Response:
+    headers = {"X-Forwarded-For": client}
+    return http().get(f"{shop.url}/dashboard/stats.json", auth=("x", password), headers=headers)
+
+
+def test_right_passwords_spare_a_client_no_wrong_ones(lonely: Shop) -> None:
+    client = "203.0.113.90"
+    answers = [
+        basic(lonely, client, f"guess-{number}" if number % 2 else PASSWORD) for number in range(20)
+    ]
+    assert counted(answer.status_code for answer in answers) == {200: 10, 401: 10}
+    wrong, right = basic(lonely, client, "guess"), basic(lonely, client, PASSWORD)
+    assert refused(right, 429, "rate_limited").keys() == refused(wrong, 429, "rate_limited").keys()
+    assert 0 < right.json()["retry_after"] <= 60
+
+
+def test_guesses_that_come_at_once_are_ten_too(lonely: Shop) -> None:
+    client = "203.0.113.91"
+    answers = at_once(40, lambda number: basic(lonely, client, f"guess-{number}").status_code)
+    assert counted(answers) == {401: 10, 429: 30}
+
+
+def test_whoever_is_logged_in_is_not_locked_out_by_a_neighbour(lonely: Shop) -> None:
+    merchant = http()
+    merchant.headers["X-Forwarded-For"] = "203.0.113.92"
+    merchant.post(f"{lonely.url}/dashboard/login", data={"password": PASSWORD})
+    for number in range(11):
+        basic(lonely, "203.0.113.92", f"guess-{number}")
+    assert basic(lonely, "203.0.113.92", PASSWORD).status_code == 429
+    assert merchant.get(f"{lonely.url}/dashboard/stats.json").status_code == 200
 
 
 def test_another_sites_form_logs_nobody_in(lonely: Shop) -> None:

@@ -20,12 +20,16 @@ routes = Blueprint("go", __name__)
 
 @routes.get(
     "/go/<launch_key>",
-    answers={200: ("For a bot: a page with a button.", {HTML: STRING}), 302: LAUNCHED, 410: GONE},
+    answers={
+        200: ("For what is no browser: a page with a button.", {HTML: STRING}),
+        302: LAUNCHED,
+        410: GONE,
+    },
     problems="prefetch_refused",
     parameters=PARAMETERS,
 )
 def go(launch_key: str) -> Response:
-    """Launch on this device, unless something other than a person follows the link."""
+    """Launch on this device, unless something other than a browser follows the link."""
     attempt = services().sessions.find_launch(launch_key)
     if request.method == "HEAD":
         return Response()
@@ -33,15 +37,15 @@ def go(launch_key: str) -> Response:
         raise Problem("prefetch_refused")
     if state(attempt) in TERMINAL:
         return _ended(attempt)
-    if devices.is_bot(request.user_agent.string):
-        _record(attempt, bot=True)
-        return _preview(attempt)
-    return _launch(attempt, 302)
+    if devices.is_browser(request.user_agent.string):
+        return _launch(attempt, 302)
+    _record(attempt, bot=True)
+    return _preview(attempt)
 
 
 @routes.post("/go/<launch_key>", answers={303: LAUNCHED, 410: GONE}, parameters=PARAMETERS)
 def go_on(launch_key: str) -> Response:
-    """Launch by the button of the page that a person gets who was taken for a bot."""
+    """Launch by the button of the page that everybody gets who has no browser that is known."""
     attempt = services().sessions.find_launch(launch_key)
     if state(attempt) in TERMINAL:
         return _ended(attempt)

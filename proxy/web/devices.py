@@ -1,4 +1,4 @@
-"""Class of device, bots and prefetches, by the request's headers.
+"""Class of device, browsers, bots and prefetches, by the request's headers.
 
 All of it is a guess. It sorts the figures and chooses what is offered first; nothing is refused to
 a person by it.
@@ -22,21 +22,53 @@ TABLET = re.compile(
 )
 PHONE = re.compile(r"Mobi|iPhone|iPod|Opera Mini|Windows Phone|IEMobile|BlackBerry|KAIOS")
 
-# What crawlers call themselves, for those that no list knows yet. (Cubot makes telephones.)
-# Behind it: apps whose preview fetcher begins with the name that their in-app browser ends with.
-BOT = re.compile(
-    r"(?i)(?<!cu)bot\b|crawl|spider|scrapy"
-    r"|^(whatsapp|viber|tumblr|notion|paypal|instapaper)\b"
+# The shapes of browsers that people use. A phone's may end with anything, since each app adds a
+# name of its own, or be cut short; a desktop's ends with the names of browsers.
+IOS = r"\((?:iPhone|iPad|iPod(?: touch)?); (?:U; )?CPU (?:iPhone )?OS \d\d?_[^()]*\)"
+ANDROID = r"\((?:Linux; (?:arm_64; |U; )?(?:Android|HarmonyOS)|Phone; OpenHarmony)\b.*?\)"
+DESKTOP = r"\((?:Windows NT|Macintosh; Intel Mac OS X|X11|Wayland)\b[^()]*\) "
+WEBKIT = r"AppleWebKit/[\d.]+ \(KHTML, like Gecko\) "
+CUT = r"(?: AppleWebKit/[\d.]+)?$"
+BLINK = (
+    r"AppleWebKit/537\.36 \(KHTML, like Gecko\) "
+    r"(?:[\w.]+/[\w.]+ |like )*?Chrome/(?:[3-9]\d|\d{3})\."
+)
+GECKO = r"Gecko/[\d.]+ (?:Firefox|KAIOS)/(?:[4-9]\d|\d{3})\."
+NAMES = (
+    r"(?: (?:(?:Chrome|Chromium|Safari|Version|Mobile|Edge?|OPR|Vivaldi|Brave|YaBrowser|Yowser|SA|"
+    r"Whale|Ddg|DuckDuckGo|SamsungBrowser|QQBrowser|Avast|AVG|CCleaner|Norton|coc_coc_browser|"
+    r"CriOS|FxiOS|EdgiOS|GSA|Ubuntu|Silk|like|Firefox|Seamonkey)(?:/[\w.]+)?|"
+    r"\(Edition [\w -]+\)))*$"
+)
+BROWSER = re.compile(
+    rf"Mozilla/5\.0 (?:{IOS}(?: {WEBKIT}|{CUT})|{ANDROID}(?: {BLINK}|{CUT})"
+    rf"|\((?:Android|Mobile)\b[^()]*\) {GECKO}"
+    rf"|{DESKTOP}(?:{BLINK}[\d.]+|{GECKO}[\d.]+){NAMES}"
+    rf"|\(Macintosh; Intel Mac OS X\b[^()]*\) {WEBKIT}(?:Version|Chrome|CriOS)/\d\d[\d.]*{NAMES})"
+    r"|Opera/9\.80 \([^()]*Opera Mini/"
+)
+# What crawlers call themselves, for those that no list knows yet. (Cubot and others make telephones
+# that are called bots.)
+BOT = re.compile(r"(?i)(?<!cu)(?<!\b[mb] )bot\b|crawl|spider|scrapy")
+# What no browser says of itself, though all the rest be a browser's.
+MACHINE = re.compile(
+    r"(?i)https?:|www\.|@[\w-]+\.[a-z]|compatible;|headless|lighthouse|synthetic|monitor\b|\bscan"
 )
 # Left out of the list. A plain HTTP client or a driven browser is a person who tests the shop.
 TOOLS = {"http-library", "browser-automation"}
-PEOPLE = {
-    "AP3A\\.240617\\.008",  # a build of Android 15 on a great many telephones
+# On the list, and also in the user agents of people's telephones: these tell nothing of what has a
+# browser's shape.
+SHARED_NAMES = (
+    "AP3A.240617.008",  # a build of Android 15 on a great many telephones
     "MetaIAB Facebook",  # Facebook's in-app browser
     "Sogou",  # also a browser; its crawler is a "spider"
-    *("WhatsApp", "Viber", "Tumblr\\/", "Notion\\/", "PayPal\\/", "Instapaper\\/"),  # see BOT
-}
+    *("Butterfly", "Sonic"),  # telephones
+    *("Asana/", "Blackboard", "Bluesky/", "Feedbin", "Feedly", "Fever", "Goodreads", "Hatena"),
+    *("HubSpot", "Instapaper/", "Mastodon", "NewsBlur", "NextCloud", "Notion/", "Overcast/"),
+    *("PayPal/", "PocketCasts/", "Tumblr/", "Viber", "WhatsApp", "Zapier", "inoreader", "mail.ru"),
+)
 METACHARACTERS = frozenset(r"\.^$*+?{}[]|()")
+ESCAPED = re.compile(r"\\(\W)")
 PREFETCH = re.compile(r"(?i)\b(prefetch|prerender|preview)\b")
 
 
@@ -61,10 +93,15 @@ def device(headers: Headers) -> Device:
     return "phone" if PHONE.search(agent) else "desktop"
 
 
+def is_browser(user_agent: str) -> bool:
+    """Tell whether a user agent has the shape of a browser that people use, an app's included."""
+    return _is_browser(user_agent.strip()[:LONGEST])
+
+
 def is_bot(user_agent: str) -> bool:
     """Tell whether a user agent is a crawler's or a link preview's, or empty.
 
-    The list is that of crawler-user-agents (MIT), without tools and what people use.
+    What is neither that nor a browser's, such as an HTTP tool's, may well be a person's.
     """
     return _is_bot(user_agent.strip()[:LONGEST])
 
@@ -79,28 +116,39 @@ def is_prefetch(headers: Headers) -> bool:
 
 
 def _known() -> tuple[tuple[str, ...], re.Pattern[str]]:
-    """Split the list's patterns into mere words and one expression of the others.
+    """Split the patterns of crawler-user-agents (MIT) into mere words and one expression of the
+    others.
 
     Nearly all are words, and `in` finds those twenty times faster than one expression of all.
     """
-    patterns = [
-        entry["pattern"]
-        for entry in CRAWLER_USER_AGENTS_DATA
-        if entry["pattern"] not in PEOPLE and not TOOLS.intersection(entry["tags"])
-    ]
-    escaped = re.compile(r"\\(\W)")
-    words = {p for p in patterns if not METACHARACTERS.intersection(escaped.sub("", p))}
-    others = "|".join(p for p in patterns if p not in words)
-    return tuple(escaped.sub(r"\1", p) for p in words), re.compile(others)
+    words, others = set(), []
+    for entry in CRAWLER_USER_AGENTS_DATA:
+        pattern = entry["pattern"]
+        if TOOLS.intersection(entry["tags"]):
+            continue
+        if METACHARACTERS.intersection(ESCAPED.sub("", pattern)):
+            others.append(pattern)
+        else:
+            words.add(ESCAPED.sub(r"\1", pattern))
+    return tuple(words.difference(SHARED_NAMES)), re.compile("|".join(others))
 
 
 WORDS, OTHERS = _known()
 
 
+def _is_listed(agent: str) -> bool:
+    found = BOT.search(agent) or OTHERS.search(agent)
+    return bool(found) or any(word in agent for word in WORDS)
+
+
+@lru_cache(maxsize=4_096)
+def _is_browser(agent: str) -> bool:
+    shaped = BROWSER.match(agent) and not MACHINE.search(agent)
+    return bool(shaped) and not _is_listed(agent)
+
+
 @lru_cache(maxsize=4_096)
 def _is_bot(agent: str) -> bool:
-    return (
-        not agent
-        or bool(BOT.search(agent) or OTHERS.search(agent))
-        or any(word in agent for word in WORDS)
-    )
+    if _is_browser(agent):
+        return False
+    return not agent or _is_listed(agent) or any(word in agent for word in SHARED_NAMES)

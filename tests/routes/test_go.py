@@ -45,13 +45,15 @@ def test_a_head_launches_nothing(shop: Shop, session: dict[str, Any]) -> None:
     assert launches(shop, session) == [("", 0)]
 
 
-def test_a_person_who_was_taken_for_a_bot_goes_on_by_a_button(
-    shop: Shop, vendor: Vendor, session: dict[str, Any]
+@pytest.mark.parametrize("agent", [PREVIEWER, "curl/8.14.1", "python-requests/2.32.4", "Unknown/1"])
+def test_whoever_has_no_browser_goes_on_by_a_button(
+    shop: Shop, vendor: Vendor, session: dict[str, Any], agent: str
 ) -> None:
     url = session["launch_url"] + "?q"
-    page = get(url, **{"User-Agent": PREVIEWER})
+    page = get(url, **{"User-Agent": agent})
+    assert (page.status_code, shop.state(session)) == (200, "waiting")
     assert '<form class="wide" method="post">' in page.text
-    answer = http().post(url, headers={"User-Agent": PREVIEWER}, allow_redirects=False)
+    answer = http().post(url, headers={"User-Agent": agent}, allow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["Location"] == vendor.sessions(session["product_id"])[0]["launch_url"]
     assert shop.state(session) == "opened"

@@ -1,10 +1,20 @@
 import time
+from itertools import chain
+from pathlib import Path
 
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from werkzeug.datastructures import Headers
 
-from proxy.web.devices import PEOPLE, TOOLS, device, is_bot, is_prefetch
+from proxy.web.devices import (
+    ESCAPED,
+    SHARED_NAMES,
+    TOOLS,
+    device,
+    is_bot,
+    is_browser,
+    is_prefetch,
+)
 
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 IOS = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
@@ -14,6 +24,9 @@ BLINK = "AppleWebKit/537.36 (KHTML, like Gecko)"
 WEBVIEW = f"{BLINK} Version/4.0 Chrome/138.0.7204.63 Mobile Safari/537.36"
 PIXEL = f"Mozilla/5.0 (Linux; Android 15; Pixel 8 Build/AP3A.240617.008; wv) {WEBVIEW}"
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
+
+# Two of the public list are telephones.
+PHONES_ON_IT = ("AP3A\\.240617\\.008", "MetaIAB Facebook")
 
 PHONES = [
     f"{IPHONE} Version/18.5 Mobile/15E148 Safari/604.1",
@@ -158,37 +171,100 @@ def test_people_are_not_bots(agent: str) -> None:
     assert not is_bot(agent)
 
 
+@pytest.mark.parametrize("agent", PHONES + APPS + TABLETS + DESKTOPS[:3])
+def test_people_have_browsers(agent: str) -> None:
+    assert is_browser(agent)
+
+
 @pytest.mark.parametrize("agent", TESTERS)
-def test_a_person_who_tests_with_a_tool_is_not_a_bot(agent: str) -> None:
+def test_a_person_who_tests_with_a_tool_is_not_a_bot_and_has_no_browser(agent: str) -> None:
     assert not is_bot(agent)
+    assert not is_browser(agent)
 
 
 @pytest.mark.parametrize("agent", BOTS)
 def test_crawlers_link_previews_and_the_nameless_are_bots(agent: str) -> None:
     assert is_bot(agent)
+    assert not is_browser(agent)
+
+
+def written_down(name: str) -> list[list[str]]:
+    """The lines of a list beside this file, in its parts; each list says where it is from."""
+    parts = (Path(__file__).parent / "agents" / name).read_text().split("\n# ")
+    found = [[line for line in part.splitlines()[1:] if line and line[0] != "#"] for part in parts]
+    return [part for part in found if part]
+
+
+def test_of_machines_that_no_list_of_ours_names_two_in_a_hundred_pass_for_browsers() -> None:
+    machines = [*chain(*written_down("machines.txt"))]
+    assert len(machines) > 190
+    passed = [agent for agent in machines if is_browser(agent)]
+    assert len(passed) <= 0.02 * len(machines), passed
+
+
+def test_of_current_phones_and_apps_ninety_nine_in_a_hundred_do() -> None:
+    iphones, on_iphones, androids, on_androids = written_down("apps.txt")
+    apps = [f"{view} {app}" for view in iphones for app in on_iphones]
+    apps += [f"{view} {app}" for view in androids for app in on_androids]
+    people = [*apps, *chain(*written_down("browsers.txt"))]
+    assert len(people) > 700
+    refused = [agent for agent in people if not is_browser(agent)]
+    assert len(refused) <= 0.01 * len(people), refused
+
+
+def test_a_phones_user_agent_may_be_cut_short() -> None:
+    assert is_browser("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)")
+    assert is_browser("Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36")
 
 
 def test_it_knows_every_crawler_of_the_public_list() -> None:
     crawlers = [
         agent
         for entry in CRAWLER_USER_AGENTS_DATA
-        if entry["pattern"] not in PEOPLE and not TOOLS.intersection(entry["tags"])
+        if entry["pattern"] not in PHONES_ON_IT and not TOOLS.intersection(entry["tags"])
         for agent in entry["instances"]
     ]
     assert len(crawlers) > 1_500
     assert [agent for agent in crawlers if not is_bot(agent)] == []
 
 
+def test_nothing_of_the_public_list_passes_for_a_browser() -> None:
+    listed = [
+        agent
+        for entry in CRAWLER_USER_AGENTS_DATA
+        if entry["pattern"] not in PHONES_ON_IT
+        for agent in entry["instances"]
+    ]
+    assert len(listed) > 2_000
+    assert [agent for agent in listed if is_browser(agent)] == []
+
+
 def test_what_is_left_out_is_still_in_the_public_list() -> None:
-    listed = {entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA}
+    listed = {ESCAPED.sub(r"\1", entry["pattern"]) for entry in CRAWLER_USER_AGENTS_DATA}
     tags = {tag for entry in CRAWLER_USER_AGENTS_DATA for tag in entry["tags"]}
-    assert listed >= PEOPLE
+    assert listed >= {*SHARED_NAMES}
     assert tags >= TOOLS
 
 
-@pytest.mark.parametrize("part", ["Macintosh", "Silk", "Android", "cu", "Spider", "Current", "\n"])
-def test_a_hostile_user_agent_costs_no_time(part: str) -> None:
-    agent = part * 100_000
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Macintosh",
+        "Silk",
+        "Android",
+        "cu",
+        "Spider",
+        "Current",
+        "\n",
+        " Chrome",
+        "a/1 ",
+        "like ",
+        ") ",
+    ],
+)
+@pytest.mark.parametrize("before", ["", f"{WINDOWS} {BLINK} ", f"{PIXEL[:40]} {BLINK} "])
+def test_a_hostile_user_agent_costs_no_time(before: str, part: str) -> None:
+    agent = before + part * 100_000
     started = time.thread_time()
     is_bot(agent)
     device({"User-Agent": agent})

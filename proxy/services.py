@@ -57,7 +57,7 @@ class Services:
             patience_s=settings.upstream_deadline + 2,
         )
         self.origins = Origins(settings)
-        self.login = Login(settings, self.limits)
+        self.login = Login(settings, self.limits, counters)
         self.static = StaticFiles(
             settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
         )

@@ -4,18 +4,21 @@ import hmac
 import re
 from datetime import timedelta
 from hashlib import sha256
-from secrets import token_urlsafe
+from secrets import randbits, token_urlsafe
 from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Response, make_response, redirect, request, session
+from flask import Flask, Response, g, make_response, redirect, request, session
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from proxy.settings import Settings
 from proxy.tryon.limits import Limits
 from proxy.web.problems import Problem
+from storage.events import now_ms
+from storage.store import Counters
 
 LINK_LASTS_S = 3_600
-COOKIE_LASTS_S = 12 * 3_600
+LOGIN_LASTS_S = 12 * 3_600
+MOST_LOGINS = 1_000  # at a time; beyond, the oldest ends
 OWN_PAGE = re.compile(r"/dashboard/[\w./?=&%+:()-]{0,2000}")
 
 
@@ -32,16 +35,20 @@ def configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=public.scheme == "https",
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=timedelta(seconds=COOKIE_LASTS_S),
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=LOGIN_LASTS_S),
     )
 
 
 class Login:
-    """The login of the dashboard, with one password and any user name."""
+    """The login of the dashboard, with one password and any user name.
 
-    def __init__(self, settings: Settings, limits: Limits) -> None:
+    A cookie names its login, which lives among the counters: a logout ends it for every copy.
+    """
+
+    def __init__(self, settings: Settings, limits: Limits, counters: Counters) -> None:
         self._settings = settings
         self._limits = limits
+        self._counters = counters
         self._origin = settings.public_origin
         password = settings.dashboard_password
         self._password = password.get_secret_value().encode() if password else b""
@@ -73,8 +80,16 @@ class Login:
             raise Problem("unauthorized")
 
     def is_logged_in(self) -> bool:
+        """Look once a request; where that fails, the page that says so is nobody's."""
+        if "logged_in" not in g:
+            g.logged_in = False
+            g.logged_in = self._has_login()
+        return bool(g.logged_in)
+
+    def _has_login(self) -> bool:
         given = str(session.get("mark", "")).encode()
-        return any(hmac.compare_digest(mark.encode(), given) for mark in self._marks)
+        is_ours = any(hmac.compare_digest(mark.encode(), given) for mark in self._marks)
+        return is_ours and bool(self._counters.under(self._key(), now_ms()))
 
     def log_in(self, password: str) -> bool:
         """Log in with a password, which no other site's page may send."""
@@ -83,13 +98,11 @@ class Login:
         return self._is_right(password) and self._enter()
 
     def log_in_by_link(self, link: str) -> bool:
-        try:
-            _signer(self._settings).loads(link, max_age=LINK_LASTS_S)
-        except BadSignature:
-            return False
-        return self._enter()
+        """Log in with a link that nobody has used; whoever is logged in uses none up."""
+        return self.is_logged_in() or (self._use_up(link) and self._enter())
 
     def log_out(self) -> None:
+        self._counters.drop(self._key())
         session.clear()
 
     def token(self) -> str:
@@ -117,7 +130,27 @@ class Login:
         session.permanent = True
         session["mark"] = self._marks[0]
         session["token"] = token_urlsafe(24)
+        self._make_room()
+        self._counters.put(self._key(), 1, now_ms() + LOGIN_LASTS_S * 1000)
+        g.logged_in = True
         return True
+
+    def _make_room(self) -> None:
+        logins = self._counters.under("dashboard:", now_ms())
+        newest_first = sorted(logins, key=lambda key: logins[key][1], reverse=True)
+        self._counters.drop(*newest_first[MOST_LOGINS - 1 :])
+
+    def _key(self) -> str:
+        return f"dashboard:{self.token()}"
+
+    def _use_up(self, link: str) -> bool:
+        try:
+            name = _signer(self._settings).loads(link, max_age=LINK_LASTS_S)
+        except BadSignature:
+            return False
+        now, mine = now_ms(), randbits(62)
+        first, _ = self._counters.agree(f"link:{name}", mine, now + LINK_LASTS_S * 1000, now)
+        return first == mine
 
     def _is_right(self, password: str) -> bool:
         given = password.encode(errors="replace")
@@ -136,12 +169,15 @@ class Login:
 
 
 def login_link(settings: Settings) -> str:
-    """Make a URL that opens the dashboard logged in, for an hour."""
-    token = _signer(settings).dumps("dashboard")
+    """Make a URL that opens the dashboard logged in: once, within an hour, while the password is
+    this one."""
+    token = _signer(settings).dumps(token_urlsafe(12))
     return f"{settings.public_url}/dashboard/login?link={token}"
 
 
 def _signer(settings: Settings) -> URLSafeTimedSerializer:
+    password = settings.dashboard_password
+    of_password = password.get_secret_value() if password else ""
     # itsdangerous signs with the last key of a list and verifies with all.
     keys = [key.get_secret_value() for key in reversed(settings.secret_key)]
-    return URLSafeTimedSerializer(keys, salt="tryon dashboard link")
+    return URLSafeTimedSerializer(keys, salt=f"tryon dashboard link {of_password}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ROOT, SURROUNDINGS, eventually, free_port, http
+from tests.servers import DESKTOP, ROOT, SURROUNDINGS, eventually, free_port, http
 from tests.wire import responds
 
 
@@ -36,6 +36,7 @@ def test_the_demo_starts_all_of_it_and_stops_all_of_it(tmp_path: Path) -> None:
             line.strip().rsplit(maxsplit=1) for line in printed.splitlines() if "http" in line
         )
         browser = http()
+        browser.headers["User-Agent"] = DESKTOP
         assert "Try it on" in browser.get(addresses["Demo shop"] + "shop/trail-runner").text
         assert browser.get(addresses["Dashboard"]).url.endswith("/dashboard/")
         assert browser.get(addresses["Vendor simulator"]).ok

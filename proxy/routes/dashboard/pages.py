@@ -15,6 +15,7 @@ from proxy.numbers.questions import RANGES, today
 from proxy.routes.dashboard import question, read
 from proxy.services import services
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
+from proxy.web import devices
 from proxy.web.problems import Problem
 from storage.events import now_ms
 from storage.numbers import LISTED
@@ -34,19 +35,28 @@ def demand() -> Response | None:
 
 @routes.route("/login", methods=["GET", "POST"])
 def login() -> Response | tuple[str, int]:
-    """The login page; `link` is a signed link that logs in."""
+    """The login page; `link` is a signed link that logs in, once."""
     door = services().login
     if request.method == "POST":
         if door.log_in(request.form.get("password", "")):
             return door.go(door.own_page(request.form.get("next", "")))
         return _login_form(wrong=True)
     link = request.args.get("link")
-    if link and not door.log_in_by_link(link):
+    if link and devices.is_prefetch(request.headers):
+        raise Problem("prefetch_refused")
+    if link and _is_visit() and not door.log_in_by_link(link):
         return _login_form(wrong=True)
-    if link and request.headers.get("Sec-Fetch-Site") == "cross-site":
+    if not door.is_logged_in():
+        return _login_form()
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
         # A redirect on a way that began on another site would not carry the strict cookie.
         return make_response(render_template("dashboard/entering.html"))
-    return door.go("/dashboard/") if door.is_logged_in() else _login_form()
+    return door.go("/dashboard/")
+
+
+def _is_visit() -> bool:
+    """Tell a person's browser from what looks at links on its own, which uses none up."""
+    return request.method == "GET" and devices.is_browser(request.user_agent.string)
 
 
 def _login_form(*, wrong: bool = False) -> tuple[str, int]:

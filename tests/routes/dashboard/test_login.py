@@ -1,18 +1,23 @@
 """`/dashboard/login`: who is let in, how, and for how long."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 from flask import Flask
+from itsdangerous import TimestampSigner
 
 from app import create_app
 from proxy.settings import load
+from proxy.web import login
 from proxy.web.login import login_link
-from tests.routes.dashboard.merchant import BASIC, token
-from tests.servers import PASSWORD, Shop, Vendor, http, running_shop
-from tests.wire import at_once, counted, refused
+from storage.events import now_ms
+from storage.store import StorageUnavailable
+from tests.routes.dashboard.merchant import BASIC, log_in, token
+from tests.servers import DESKTOP, PASSWORD, PHONE, Shop, Vendor, http, running_shop
+from tests.wire import at_once, counted, get, refused
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +93,17 @@ def test_a_cookie_is_strict_and_a_logout_ends_it(shop: Shop) -> None:
     assert after.status_code == 303
 
 
+def test_a_cookie_that_was_copied_before_a_logout_opens_nothing_after_it(shop: Shop) -> None:
+    browser, thief, other = log_in(shop), http(), log_in(shop)
+    thief.cookies.update(browser.cookies)
+    page = thief.get(f"{shop.url}/dashboard/words")
+    assert page.url == f"{shop.url}/dashboard/words"
+    browser.post(f"{shop.url}/dashboard/logout", data={"token": token(page.text)})
+    words = [each.get(f"{shop.url}/dashboard/words").url for each in (thief, other)]
+    assert words == [f"{shop.url}/dashboard/login?next=%2Fdashboard%2Fwords", page.url]
+    assert thief.get(f"{shop.url}/dashboard/stats.json").status_code == 401
+
+
 def test_behind_https_the_cookie_is_secure_and_keeps_to_its_path(
     tmp_path_factory: pytest.TempPathFactory, shop: Shop
 ) -> None:
@@ -110,8 +126,7 @@ def test_behind_https_the_cookie_is_secure_and_keeps_to_its_path(
 @pytest.mark.parametrize("site", ["none", "cross-site", None])
 def test_a_signed_link_logs_in(lonely: Shop, site: str | None) -> None:
     browser = http()
-    browser.headers["X-Forwarded-For"] = f"198.51.100.{len(site or '')}"
-    headers = {"Sec-Fetch-Site": site} if site else {}
+    headers = {"User-Agent": DESKTOP} | ({"Sec-Fetch-Site": site} if site else {})
     answer = browser.get(login_link(load(lonely.environ)), headers=headers, allow_redirects=False)
     if site == "cross-site":  # the page goes on by itself: a redirect would not carry the cookie
         assert answer.status_code == 200
@@ -125,9 +140,58 @@ def test_a_signed_link_logs_in(lonely: Shop, site: str | None) -> None:
 @pytest.mark.parametrize("link", ["x", "", "a.b.c", "é"])
 def test_another_link_does_not(lonely: Shop, link: str) -> None:
     browser = http()
-    browser.headers["X-Forwarded-For"] = "198.51.100.99"
+    browser.headers["User-Agent"] = DESKTOP
     browser.get(f"{lonely.url}/dashboard/login", params={"link": link})
     assert browser.get(f"{lonely.url}/dashboard/", allow_redirects=False).status_code == 303
+
+
+def test_of_browsers_that_follow_a_link_at_once_one_gets_in(lonely: Shop) -> None:
+    link = login_link(load(lonely.environ))
+    answers = at_once(20, lambda _: get(link, **{"User-Agent": DESKTOP}))
+    assert counted(answer.status_code for answer in answers) == {303: 1, 403: 19}
+    assert sum("Set-Cookie" in answer.headers for answer in answers) == 1
+
+
+def test_the_browser_that_used_a_link_may_follow_it_again(lonely: Shop) -> None:
+    browser, link = http(), login_link(load(lonely.environ))
+    browser.headers["User-Agent"] = DESKTOP
+    assert [browser.get(link).url for _ in range(2)] == [f"{lonely.url}/dashboard/"] * 2
+
+
+def test_whoever_is_logged_in_leaves_a_link_for_another(lonely: Shop) -> None:
+    merchant, link = log_in(lonely), login_link(load(lonely.environ))
+    assert merchant.get(link, headers={"User-Agent": DESKTOP}).url == f"{lonely.url}/dashboard/"
+    assert get(link, **{"User-Agent": PHONE}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("HEAD", {"User-Agent": DESKTOP}, 200),
+        ("GET", {"User-Agent": DESKTOP, "Sec-Purpose": "prefetch;prerender"}, 403),
+        ("GET", {"User-Agent": "facebookexternalhit/1.1"}, 200),
+        ("GET", {"User-Agent": "curl/8.14.1"}, 200),
+        ("GET", {"User-Agent": ""}, 200),
+    ],
+)
+def test_looking_at_a_link_uses_it_up_for_nobody(
+    lonely: Shop, method: str, headers: dict[str, str], status: int
+) -> None:
+    link = login_link(load(lonely.environ))
+    looked = http().request(method, link, headers=headers, allow_redirects=False)
+    assert (looked.status_code, "Set-Cookie" in looked.headers) == (status, False)
+    assert get(link, **{"User-Agent": DESKTOP}).status_code == 303
+
+
+def test_a_link_ends_after_an_hour(lonely: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(seconds_ago: int) -> str:
+        with monkeypatch.context() as patched:
+            then = int(time.time()) - seconds_ago
+            patched.setattr(TimestampSigner, "get_timestamp", lambda _: then)
+            return login_link(load(lonely.environ))
+
+    assert get(made(3_500), **{"User-Agent": DESKTOP}).status_code == 303
+    assert get(made(3_602), **{"User-Agent": DESKTOP}).status_code == 403
 
 
 @pytest.mark.parametrize("way", ["form", "basic"])
@@ -215,7 +279,7 @@ def test_without_a_password_there_is_no_dashboard(
         assert client.get(path).status_code == 404
 
 
-def test_another_password_ends_the_logins_with_the_old_one(
+def test_another_password_ends_the_logins_and_links_of_the_old_one(
     tmp_path_factory: pytest.TempPathFactory, shop: Shop
 ) -> None:
     folder = tmp_path_factory.mktemp("changed")
@@ -232,3 +296,40 @@ def test_another_password_ends_the_logins_with_the_old_one(
         client = create_app(load(environ | changed)).test_client()
         client.set_cookie("tryon_dashboard", value, path="/dashboard")
         assert client.get("/dashboard/words").status_code == status
+        link = login_link(load(environ)).removeprefix(environ["TRYON_PUBLIC_URL"])
+        entered = (
+            create_app(load(environ | changed))
+            .test_client()
+            .get(link, headers={"User-Agent": DESKTOP})
+        )
+        assert entered.status_code == (303 if status == 200 else 403)
+
+
+def test_while_logins_cannot_be_looked_up_the_dashboard_says_so(
+    tmp_path_factory: pytest.TempPathFactory, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("unreadable")
+    app = create_app(load(shop.environ | {"TRYON_DATABASE": f"sqlite:///{folder}/tryon.db"}))
+    browser = app.test_client()
+    browser.post("/dashboard/login", data={"password": PASSWORD})
+    monkeypatch.setattr(app.extensions["tryon"].login._counters, "under", unreadable)
+    page = browser.get("/dashboard/words", headers={"Accept": "text/html"})
+    assert (page.status_code, "Log out" in page.text) == (503, False)
+
+
+def unreadable(*_: object) -> None:
+    raise StorageUnavailable("counters: disk I/O error")
+
+
+def test_the_oldest_login_makes_room_for_the_newest(
+    tmp_path_factory: pytest.TempPathFactory, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "MOST_LOGINS", 3)
+    folder = tmp_path_factory.mktemp("full")
+    app = create_app(load(shop.environ | {"TRYON_DATABASE": f"sqlite:///{folder}/tryon.db"}))
+    browsers = [app.test_client() for _ in range(5)]
+    for number, browser in enumerate(browsers):
+        monkeypatch.setattr(login, "now_ms", lambda number=number: now_ms() + number)
+        browser.post("/dashboard/login", data={"password": PASSWORD})
+    statuses = [browser.get("/dashboard/words").status_code for browser in browsers]
+    assert statuses == [303, 303, 200, 200, 200]

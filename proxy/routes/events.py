@@ -7,6 +7,7 @@ from proxy.tryon.keys import new_token
 from proxy.web import bodies, devices
 from proxy.web.bodies import Beacon
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, STRING, TEXT, reference
+from proxy.web.request import client
 from storage.events import Entry, event, now_ms
 
 BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
@@ -41,7 +42,7 @@ def beacon() -> Response:
     The browser's sendBeacon posts it as text.
     """
     services().origins.demand()
-    services().limits.admit("beacons", request.remote_addr or "", *BEACONS)
+    services().limits.admit("beacons", client(), *BEACONS)
     seen = bodies.read(Beacon, JSON, TEXT)
     told = event(
         seen.name,

@@ -7,6 +7,7 @@ from proxy.tryon.state import TERMINAL, state
 from proxy.web import devices, pages
 from proxy.web.openapi import HTML, LANGUAGE, STRING, query
 from proxy.web.problems import Problem
+from proxy.web.request import client
 from proxy.web.response import policy_with_form_target
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
@@ -30,7 +31,7 @@ routes = Blueprint("go", __name__)
 )
 def go(launch_key: str) -> Response:
     """Launch on this device, unless something other than a browser follows the link."""
-    attempt = services().sessions.find_launch(launch_key)
+    attempt = services().sessions.find_launch(launch_key, client())
     if request.method == "HEAD":
         return Response()
     if devices.is_prefetch(request.headers):
@@ -46,7 +47,7 @@ def go(launch_key: str) -> Response:
 @routes.post("/go/<launch_key>", answers={303: LAUNCHED, 410: GONE}, parameters=PARAMETERS)
 def go_on(launch_key: str) -> Response:
     """Launch by the button of the page that everybody gets who has no browser that is known."""
-    attempt = services().sessions.find_launch(launch_key)
+    attempt = services().sessions.find_launch(launch_key, client())
     if state(attempt) in TERMINAL:
         return _ended(attempt)
     return _launch(attempt, 303)

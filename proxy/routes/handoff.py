@@ -5,6 +5,7 @@ from flask import Blueprint, render_template, request
 from proxy.services import services
 from proxy.tryon.state import view
 from proxy.web import devices, openapi, pages
+from proxy.web.request import client
 
 routes = Blueprint("handoff", __name__)
 
@@ -13,7 +14,7 @@ routes = Blueprint("handoff", __name__)
 def handoff(public_id: str) -> str:
     """The desktop's page with the QR, which follows what happens on the phone."""
     links = services().links
-    attempt = services().sessions.find(public_id)
+    attempt = services().sessions.find(public_id, client())
     code = links.code(attempt)
     session = view(attempt, links) | {"qr_svg_path": code.path, "qr_size": code.size}
     return render_template(

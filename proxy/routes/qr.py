@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from proxy.services import services
 from proxy.tryon import qr
+from proxy.web.request import client
 
 IMAGES = {"svg": (qr.svg, "image/svg+xml"), "png": (qr.png, "image/png")}
 
@@ -17,7 +18,7 @@ routes = Blueprint("qr", __name__)
 def image(public_id: str, kind: str) -> Response:
     """The QR of a session's launch link, as a picture."""
     draw, mimetype = IMAGES[kind]
-    attempt = services().sessions.find(public_id)
+    attempt = services().sessions.find(public_id, client())
     response = Response(draw(services().links.qr(attempt)), mimetype=mimetype)
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response

@@ -15,7 +15,7 @@ from proxy.web import bodies, devices, error_pages, i18n
 from proxy.web.bodies import Wish
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, SAME, header, reference
 from proxy.web.problems import Problem
-from proxy.web.request import FORM, language
+from proxy.web.request import FORM, client, language
 from proxy.web.response import answer
 from storage.events import Entry, event, now_ms
 from storage.funnel import Attempt
@@ -100,7 +100,7 @@ def _click(wish: Wish) -> Click:
         resume=wish.resume,
         device=devices.device(request.headers),
         bot=devices.is_bot(request.user_agent.string),
-        client=request.remote_addr or "",
+        client=client(),
     )
 
 
@@ -138,7 +138,7 @@ def _answer(attempt: Attempt, click: Click, reused: bool) -> SessionAnswer:
 @routes.get("/sessions/<public_id>", answers={200: VIEW, 304: SAME})
 def show(public_id: str) -> Response:
     """Read a session's state."""
-    attempt = services().sessions.find(public_id)
+    attempt = services().sessions.find(public_id, client())
     response = answer(view(attempt, services().links))
     response.headers["Cache-Control"] = "private, no-cache"
     response.set_etag(etag(attempt))
@@ -154,7 +154,7 @@ def show(public_id: str) -> Response:
 )
 def follow(public_id: str) -> Response:
     """Follow a session's state as Server-Sent Events, until it is terminal."""
-    return _EventStream(services().live, services().sessions.find(public_id))
+    return _EventStream(services().live, services().sessions.find(public_id, client()))
 
 
 class _EventStream(Response):
@@ -188,7 +188,7 @@ class _EventStream(Response):
 def cancel(public_id: str) -> Response:
     """Give up a session that has not ended; one that has stays as it is."""
     services().origins.refuse_foreign()
-    attempt = services().sessions.find(public_id)
+    attempt = services().sessions.find(public_id, client())
     if state(attempt) not in TERMINAL:
         entry = Entry((event("cancel", attempt.id, now_ms(), "button"),))
         attempt = services().writer.submit(entry).attempt or attempt

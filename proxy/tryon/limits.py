@@ -123,7 +123,7 @@ class Limits:
     def _pseudonym(self, client: str, now: int) -> str:
         """Hash a client's network with a salt that is thrown away each day."""
         salt = self._daily_salt(now)
-        return blake2b(_network(client).encode(), key=salt, digest_size=12).hexdigest()
+        return blake2b(network_of(client).encode(), key=salt, digest_size=12).hexdigest()
 
     def _daily_salt(self, now: int) -> bytes:
         salt, until_ms = self._salt
@@ -138,7 +138,7 @@ class Limits:
 
 
 @lru_cache(maxsize=4_096)
-def _network(client: str) -> str:
+def network_of(client: str) -> str:
     """Return what an address counts as: IPv6 by its /64, since one customer has at least that."""
     if named := WITH_PORT.fullmatch(client):
         client = named[1] or named[2]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from proxy import metrics
 from proxy.catalog.products import Product
 from proxy.refusals import Refusal
+from proxy.tryon.guesses import Guesses
 from proxy.tryon.keys import TOKEN, CallbackKeys, new_token
 from proxy.tryon.limits import LimitReached, Limits
 from proxy.upstream.client import UpstreamClient, UpstreamFailure
@@ -63,19 +64,28 @@ class Sessions:
     keys: CallbackKeys
     public_url: str
     patience_s: float  # how long to wait for another worker that has the same click
+    guesses: Guesses = field(default_factory=Guesses)
     _in_flight: dict[str, Future[Attempt]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, public_id: str) -> Attempt:
-        """Look an attempt up by the id that reads.
+    def find(self, public_id: str, client: str) -> Attempt:
+        """Look an attempt up by the id that reads, for a client (an IP address).
 
         :raises NoSession: the same `not_found` for what is malformed and what is unknown.
+        :raises LimitReached: too many of both came from this client.
         """
-        return _known(public_id, self.store.attempt_by_public_id)
+        return self._known(public_id, self.store.attempt_by_public_id, client)
 
-    def find_launch(self, launch_key: str) -> Attempt:
+    def find_launch(self, launch_key: str, client: str) -> Attempt:
         """Look an attempt up by the key that launches."""
-        return _known(launch_key, self.store.attempt_by_launch_key)
+        return self._known(launch_key, self.store.attempt_by_launch_key, client)
+
+    def _known(self, token: str, look_up: Callable[[str], Attempt | None], client: str) -> Attempt:
+        attempt = look_up(token) if TOKEN.fullmatch(token) else None
+        if attempt is None:
+            self.guesses.admit(client)
+            raise NoSession("not_found")
+        return attempt
 
     def obtain(self, click: Click) -> tuple[Attempt, bool]:
         """Return the attempt of a click, and whether it was there before.
@@ -198,13 +208,6 @@ class Sessions:
         attempt = self.writer.submit(Entry(events, call=call)).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
-
-
-def _known(token: str, look_up: Callable[[str], Attempt | None]) -> Attempt:
-    attempt = look_up(token) if TOKEN.fullmatch(token) else None
-    if attempt is None:
-        raise NoSession("not_found")
-    return attempt
 
 
 def _click(click: Click, attempt_id: str) -> Event:

@@ -13,6 +13,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from proxy.settings import Settings
 from proxy.tryon.limits import Limits
 from proxy.web.problems import Problem
+from proxy.web.request import client
 from storage.events import now_ms
 from storage.store import Counters
 
@@ -155,7 +156,7 @@ class Login:
     def _is_right(self, password: str) -> bool:
         given = password.encode(errors="replace")
         is_right = bool(self._password) and hmac.compare_digest(given, self._password)
-        return self._limits.admit_guess("login", request.remote_addr or "", is_right=is_right)
+        return self._limits.admit_guess("login", client(), is_right=is_right)
 
     def _basic(self) -> bool:
         """Check a password by HTTP Basic, with any user name."""

@@ -97,6 +97,7 @@ PATH_PARAMETERS: Mapping[str, Members] = {
     "capability": STRING | {"pattern": rf"^{REF.pattern}\.[A-Za-z0-9_-]{{43}}$"},
     "product_id": STRING | {"pattern": PRODUCT_ID},
 }
+GUESSED = {"public_id", "launch_key"}  # too many wrong ones are refused otherwise
 # Blueprints whose routes are described in a group with others' (a tag, in OpenAPI).
 GROUPS = {"events": "sessions", "go": "handoff", "qr": "handoff", "t": "embed", "static": "embed"}
 SECURITY = {
@@ -191,6 +192,8 @@ def _problems(rule: Route) -> set[str]:
     codes = f"internal {rule.problems}"
     if rule.arguments & PATH_PARAMETERS.keys() and rule.methods != {"OPTIONS"}:
         codes += " not_found storage_unavailable"
+    if rule.arguments & GUESSED and rule.methods != {"OPTIONS"}:
+        codes += " rate_limited"
     if rule.body:
         codes += " bad_request request_timeout payload_too_large unsupported_media_type"
     if rule.security:

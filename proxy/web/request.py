@@ -62,6 +62,11 @@ class Address:
         return self._app(environ, start)
 
 
+def client() -> str:
+    """Return the client's address, as far as proxies are believed; empty where there is none."""
+    return request.remote_addr or ""
+
+
 def language(settings: Settings, *wishes: str | None) -> str:
     """Choose the language to answer in: the first wish that can be met, else the browser's, else
     the shop's own."""

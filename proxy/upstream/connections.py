@@ -29,14 +29,14 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 LONGEST_HEAD = 64 * 1024
 MOST_IDLE = 256  # connections
-LONGEST_IDLE_S = 30.0  # after that, a firewall may have dropped the connection silently
+LONGEST_IDLE_S = 10.0  # some NATs forget a connection sooner than is said of any
 AT_ONCE = 64 * 1024
 SOCKET_OPTIONS = [
     *HTTPConnection.default_socket_options,
-    # The kernel probes a connection after 10 s without traffic and closes a dead one 6 s later.
+    # The kernel probes a connection after 5 s without traffic and closes a dead one 3 s later.
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 0x10), 10),  # TCP_KEEPALIVE on macOS
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, getattr(socket, "TCP_KEEPIDLE", 0x10), 5),  # TCP_KEEPALIVE on macOS
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 ]
 POLL = get_original("select", "poll")  # to gevent's, even "now" is a turn of its loop

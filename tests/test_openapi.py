@@ -122,14 +122,21 @@ def ask(
         )
     )
     def each(case: Case) -> None:
-        if label == "POST /sessions" and isinstance(case.body, dict) and len(statuses) % 2:
-            case.body["category"] = "footwear"  # which no generator would hit upon
+        if isinstance(case.body, dict) and len(statuses) % 2:
+            case.body |= MEANT.get(label, {})
         answer = case.call(base_url=shop.url, allow_redirects=False, timeout=15)
         statuses.append(answer.status_code)
         case.validate_response(answer, checks=CHECKS)
 
     each()
     return statuses
+
+
+# What a generator hits upon by chance alone.
+MEANT = {
+    "POST /sessions": {"category": "footwear"},
+    "POST /callbacks/{capability}": {"session_id": "tsn_1", "state": "completed"},
+}
 
 
 @pytest.mark.parametrize("label", OPERATIONS)

@@ -9,7 +9,7 @@ from proxy.cli import cli
 from proxy.routes import callbacks, demo, embed, events, go, handoff, ops, qr, sessions, static, t
 from proxy.routes.dashboard import data, pages
 from proxy.services import Services
-from proxy.settings import Settings, load
+from proxy.settings import Settings, current
 from proxy.web import access_log, error_pages, login, openapi, request, response
 from proxy.web import pages as shopper_pages
 
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     :raises SettingsError: a setting is missing or wrong; the message names it.
     :raises StorageUnavailable: the database cannot be opened.
     """
-    settings = settings or load()
+    settings = settings or current()
     app = Flask(__name__, static_folder=None)
     app.extensions["tryon"] = built = Services(settings)
     app.request_class = request.Request

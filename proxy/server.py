@@ -16,7 +16,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy.catalog import products
-from proxy.settings import Settings, SettingsError, load
+from proxy.settings import Settings, SettingsError, keep, load
 
 LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
 MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open another
@@ -27,21 +27,22 @@ class CannotStart(Exception):
 
 
 def usable_settings() -> Settings:
-    """Load the settings, and check what each worker would fail at.
+    """Load the settings, check what each worker would fail at, and keep both for the workers.
 
     :raises CannotStart: with all that is wrong.
     """
     try:
         settings = load()
+        folder = settings.database.parent
+        if not folder.is_dir():
+            raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
         if settings.catalog:
-            products.load(settings.catalog)
+            products.keep(settings.catalog)
     except SettingsError as error:
         raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
     except products.CatalogError as error:
         raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
-    folder = settings.database.parent
-    if not folder.is_dir():
-        raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
+    keep(settings)
     return settings
 
 

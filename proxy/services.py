@@ -37,7 +37,7 @@ class Services:
         opened = database(settings)
         opened.maintenance.ensure_timezone()
         self.store = opened.store
-        self.catalog: Catalog = products.load(settings.catalog) if settings.catalog else {}
+        self.catalog: Catalog = products.current(settings.catalog) if settings.catalog else {}
         self.links = Links(settings.public_url)
         self.live = Live(self.store, self.links)
         # A commit on a thread of its own: an fsync on the event loop would stall all.

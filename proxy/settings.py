@@ -110,7 +110,7 @@ class Settings:
     catalog: Path | None = setting(values.file, note="any product")
     """A CSV or JSON file of products (product_id, category, title, image_url, page_url,
     asset_urls). When set, only these can be tried on, and what is known of them comes from it, not
-    from the browser."""
+    from the browser. A file without a product stops the start; at a reload the products stay."""
 
     launch_hosts: frozenset[str] = setting(values.each(values.host), "launch.tryon-api.com")
     """The hosts to which a shopper may be sent, comma-separated; with the port where it isn't
@@ -217,6 +217,21 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(problems)
     found["allowed_origins"] = found["allowed_origins"] or {origin_of(found["public_url"])}
     return Settings(**found)
+
+
+_kept: Settings | None = None
+
+
+def keep(settings: Settings) -> None:
+    """Let this process, and those that are forked from it, have these settings."""
+    global _kept
+    _kept = settings
+
+
+def current() -> Settings:
+    """Return the settings that were kept, or load them: what becomes of `.env` and of files while
+    the app runs hurts no worker that is started later."""
+    return _kept or load()
 
 
 def table(environ: Mapping[str, str] | None = None) -> list[Row]:

@@ -21,7 +21,7 @@ from tests.servers import (
     running_shop,
     unique,
 )
-from tests.wire import assert_whole, clicking, connected, counted, http, rows
+from tests.wire import assert_whole, clicking, connected, counted, http, responds, rows
 
 
 def test_a_worker_may_open_as_many_files_as_the_system_lets_it(
@@ -105,12 +105,19 @@ def test_a_reload_with_what_is_wrong_is_refused_and_the_workers_go_on(
 
         catalog.write_text(good + "sku 2,footwear\n")
         reload_and_hear("products.csv: line 3")
+        catalog.write_text("product_id,category\n")
+        reload_and_hear("products.csv: there is no product in it")
         catalog.unlink()
         reload_and_hear("TRYON_CATALOG")
         catalog.write_text(good + f"{new},footwear\n")
         locale.write_text("German")
         reload_and_hear("TRYON_LOCALE")
         assert shop.workers() == workers
+        for pid in workers:  # their successors are not to read what is wrong
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: len(set(shop.workers()) - {*workers}) == 2)
+        shop.http.close()
+        eventually(lambda: responds(f"{shop.url}/healthz"))
         assert shop.click(old).status_code == 201
         assert shop.click(new).status_code == 400
         locale.write_text("de-DE")

@@ -42,12 +42,27 @@ class CatalogError(ValueError):
 
 
 Catalog = dict[str, Product]
+_kept: dict[Path, Catalog] = {}
+
+
+def keep(path: Path) -> None:
+    """Read the products for this process and those that are forked from it.
+
+    :raises CatalogError: they cannot be used; what was kept before stays.
+    """
+    _kept[path] = load(path)
+
+
+def current(path: Path) -> Catalog:
+    """Return the products that were kept, or read them."""
+    return _kept.get(path) or load(path)
 
 
 def load(path: Path) -> Catalog:
     """Read the products by id, from a CSV with a header line or a JSON list of objects.
 
-    :raises CatalogError: at the first entry that is wrong, or an id that stands twice.
+    :raises CatalogError: at the first entry that is wrong, or an id that stands twice; or there is
+        no product, since without a catalogue every product can be tried on.
     """
     products: Catalog = {}
     for place, row in _rows(path):
@@ -60,6 +75,8 @@ def load(path: Path) -> Catalog:
         if product.product_id in products:
             raise CatalogError(f"{path}: {place}: {product.product_id} stands there twice")
         products[product.product_id] = product
+    if not products:
+        raise CatalogError(f"{path}: there is no product in it; to allow any, unset TRYON_CATALOG")
     return products
 
 

@@ -45,6 +45,22 @@ def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendo
         process.wait(30)
 
 
+def test_it_does_not_start_with_a_catalogue_that_yields_nothing(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "products.csv").write_text("product_id,category\n")
+    found = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=shop.folder,
+        env=shop.environ | {"TRYON_CATALOG": f"{tmp_path}/products.csv"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "TRYON_CATALOG cannot be used." in found.stderr
+    assert "there is no product in it; to allow any, unset TRYON_CATALOG" in found.stderr
+
+
 def test_it_says_which_folder_is_missing(shop: Shop) -> None:
     found = subprocess.run(
         [sys.executable, *SERVE],

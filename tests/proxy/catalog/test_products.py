@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.catalog.products import CatalogError, Product, load
+from proxy.catalog.products import CatalogError, Product, current, keep, load
 
 TRAIL = Product(
     product_id="sku-1",
@@ -94,6 +94,33 @@ def test_a_wrong_entry_of_a_json_is_named_with_its_field(
     with pytest.raises(CatalogError) as caught:
         load(written(tmp_path, "products.json", content))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("products.csv", ""),
+        ("products.csv", "\ufeff"),
+        ("products.csv", "\n\n"),
+        ("products.csv", "product_id,category,title\n"),
+        ("products.json", "[]"),
+        ("products.json", "{}"),
+        ("products.json", '""'),
+    ],
+)
+def test_without_a_product_it_is_no_catalogue(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(CatalogError, match=f"{name}: there is no product in it"):
+        load(written(tmp_path, name, content))
+
+
+def test_what_was_kept_outlives_its_file(tmp_path: Path) -> None:
+    path = written(tmp_path, "products.csv", CSV)
+    keep(path)
+    path.write_text("product_id,category\n")
+    with pytest.raises(CatalogError):
+        keep(path)
+    assert current(path) == {"sku-1": TRAIL, "sku/2:b": BARE}
+    assert current(written(tmp_path, "others.csv", CSV)).keys() == {"sku-1", "sku/2:b"}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ HOST and PORT say where to listen (127.0.0.1:8000), everything else is a TRYON_ 
 import os
 import resource
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.absolute()))
 
 # gunicorn calls these by their names.
-from proxy.server import CannotStart, Worker, child_exit, on_exit, usable_settings, when_ready
+from proxy.server import CannotStart, Worker, child_exit, pre_fork, usable_settings, when_ready
 
-__all__ = ["child_exit", "on_exit", "when_ready"]
+__all__ = ["child_exit", "pre_fork", "when_ready"]
 
 try:
     settings = usable_settings()
@@ -43,7 +42,3 @@ errorlog = "-"
 with suppress(OSError, ValueError):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-# Where all workers put their figures; it must be known before prometheus_client is imported.
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="tryon-metrics-")

@@ -1,98 +1,142 @@
-"""Metrics for Prometheus. Under gunicorn those of all workers are summed through shared files.
+"""Metrics for Prometheus, over all workers.
 
 Labels' values are routes, problem codes and verdicts: all from lists.
 """
 
-import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import json
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from itertools import accumulate, chain, repeat
+from operator import add
+from typing import Any
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
+from proxy.tallies import SEATS, Numbers, Seat
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A family of series, one for each combination of its labels' values."""
+
+    name: str
+    kind: str
+    help: str
+    labels: Labels = ()
+    bounds: tuple[float, ...] = ()  # of a histogram's buckets, the last one apart
+
+
+REQUESTS = Metric(
+    "tryon_requests_total",
+    "counter",
+    "Requests by route and status.",
+    ("method", "route", "status"),
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
-
-REQUESTS = Counter("tryon_requests", "Requests by route and status.", ["method", "route", "status"])
-DURATION = Histogram(
+DURATION = Metric(
     "tryon_request_seconds",
+    "histogram",
     "Time to the first byte of an answer.",
-    ["route"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    ("route",),
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
-PROBLEMS = Counter("tryon_problems", "Failures answered, by code.", ["code"])
-CALLBACKS = Counter("tryon_callbacks", "Callbacks by verdict.", ["verdict"])
-UPSTREAM = Histogram(
+PROBLEMS = Metric("tryon_problems_total", "counter", "Failures answered, by code.", ("code",))
+CALLBACKS = Metric("tryon_callbacks_total", "counter", "Callbacks by verdict.", ("verdict",))
+UPSTREAM = Metric(
     "tryon_upstream_seconds",
+    "histogram",
     "Calls to the vendor, all tries together, by problem code or ok.",
-    ["outcome"],
-    buckets=(0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8, 16),
+    ("outcome",),
+    (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 8.0, 16.0),
 )
-STREAMS = Gauge("tryon_open_streams", "Live streams.", multiprocess_mode="livesum")
+STREAMS = Metric("tryon_open_streams", "gauge", "Live streams.")
+BREAKER = Metric("tryon_breaker_open", "gauge", "1 while calls are held back.")
+TOKEN = Metric("tryon_token_refused", "gauge", "1 while the vendor refuses the token.")
+METRICS = (REQUESTS, DURATION, PROBLEMS, CALLBACKS, UPSTREAM, STREAMS, BREAKER, TOKEN)
+
+_seat = Seat(0)
 
 
-# A figure that cannot be kept (its file's disk is full) must not fail what it counts.
+def take_seat(number: int) -> None:
+    """Count in this seat from now on, as a worker that has just been forked."""
+    global _seat
+    _seat = Seat(number)
 
 
-def count(counter: Counter, *labels: str) -> None:
+def leave_seat(number: int) -> None:
+    """Forget what has ended with a worker."""
+    for key, numbers in Seat(number):
+        if key == _key(STREAMS, ()):
+            numbers[0] = 0.0
+
+
+def count(counter: Metric, *labels: str) -> None:
     """Count one more."""
-    with suppress(OSError):
-        _series(counter, labels).inc()
+    _numbers(counter, labels)[0] += 1
 
 
-def observe(histogram: Histogram, seconds: float, *labels: str) -> None:
+def observe(histogram: Metric, seconds: float, *labels: str) -> None:
     """Record a duration."""
-    with suppress(OSError):
-        _series(histogram, labels).observe(seconds)
-
-
-Kind = TypeVar("Kind", Counter, Histogram)
-
-
-@cache
-def _series(metric: Kind, labels: tuple[str, ...]) -> Kind:
-    """Return a series, without the lock and the checks that `labels` makes at each call."""
-    return metric.labels(*labels)
+    numbers = _numbers(histogram, labels)
+    numbers[bisect_left(histogram.bounds, seconds)] += 1
+    numbers[-1] += seconds
 
 
 def open_streams(number: int) -> None:
     """Set how many streams are open in this worker."""
-    with suppress(OSError):
-        STREAMS.set(number)
+    _numbers(STREAMS, ())[0] = number
 
 
-class _Vendor(Collector):
-    """Gauges of the breaker, from `Breaker.state`, which all workers share."""
-
-    def __init__(self, state: Mapping[str, Any]) -> None:
-        self._state = state
-
-    def collect(self) -> Iterable[Metric]:
-        yield GaugeMetricFamily(
-            "tryon_breaker_open",
-            "1 while calls are held back.",
-            float(self._state["breaker"] != "closed"),
-        )
-        yield GaugeMetricFamily(
-            "tryon_token_refused",
-            "1 while the vendor refuses the token.",
-            float(bool(self._state["token_refused"])),
-        )
+@cache
+def _numbers(metric: Metric, labels: Labels) -> Numbers:
+    """Return a series: a number, or those of each bucket and the sum of what fell into them."""
+    return _seat.numbers(_key(metric, labels), len(metric.bounds) + 2 if metric.bounds else 1)
 
 
-def text(vendor: Mapping[str, Any]) -> tuple[bytes, str]:
-    """Return the exposition text of all workers, and its content type."""
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry) + generate_latest(_Vendor(vendor)), CONTENT_TYPE_LATEST
+def _key(metric: Metric, labels: Labels) -> str:
+    return json.dumps([metric.name, *labels])
+
+
+def text(vendor: Mapping[str, Any]) -> str:
+    """Return the exposition text of all workers, with the breaker's state, which they share."""
+    totals = _totals()
+    totals[STREAMS.name].setdefault((), [0.0])
+    totals[BREAKER.name][()] = [float(vendor["breaker"] != "closed")]
+    totals[TOKEN.name][()] = [float(bool(vendor["token_refused"]))]
+    return "".join(line for metric in METRICS for line in _lines(metric, totals[metric.name]))
+
+
+def _totals() -> dict[str, dict[Labels, list[float]]]:
+    """Sum the numbers of all seats, by name and labels."""
+    totals: dict[str, dict[Labels, list[float]]] = defaultdict(dict)
+    for key, numbers in chain.from_iterable(map(Seat, range(SEATS))):
+        name, *labels = json.loads(key)
+        series = totals[name]
+        series[*labels,] = [*map(add, series.get((*labels,), repeat(0.0)), numbers)]
+    return totals
+
+
+def _lines(metric: Metric, series: Mapping[Labels, list[float]]) -> Iterator[str]:
+    yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
+    for values, numbers in series.items():
+        labels = dict(zip(metric.labels, values, strict=True))
+        for suffix, more, number in _samples(metric, numbers):
+            told = ",".join(f"{name}={json.dumps(text)}" for name, text in (labels | more).items())
+            told = f"{{{told}}}" if told else ""
+            yield f"{metric.name}{suffix}{told} {number}\n"
+
+
+def _samples(metric: Metric, numbers: list[float]) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield what comes after the name, further labels, and the number."""
+    if metric.kind != "histogram":
+        yield "", {}, numbers[0]
+        return
+    *buckets, seconds = numbers
+    for bound, so_far in zip((*metric.bounds, "+Inf"), accumulate(buckets), strict=True):
+        yield "_bucket", {"le": str(bound)}, so_far
+    yield "_count", {}, sum(buckets)
+    yield "_sum", {}, seconds

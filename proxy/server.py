@@ -1,13 +1,13 @@
 """gunicorn's worker and master, with what ours do differently.
 
-gunicorn.conf.py imports this before gevent has patched anything and before Prometheus knows its
-folder: nothing that the app is made of may be imported here at the top.
+gunicorn.conf.py imports this before gevent has patched anything: nothing that opens a connection
+or starts a thread may be imported here at the top. The memory of the metrics has to be: the workers
+share what the master has when it forks them.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from types import FrameType
 from typing import Any
 
@@ -15,6 +15,7 @@ import gevent
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.ggevent import GeventWorker
 
+from proxy import metrics
 from proxy.catalog import products
 from proxy.settings import Settings, SettingsError, keep, load
 
@@ -49,10 +50,16 @@ def usable_settings() -> Settings:
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """A gevent worker that stops at once and lets the live streams keep their connections."""
 
+    seat: int  # where it counts its metrics; set by the master
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Greenlets that wait for a connection's next request, by the timeout that ends the wait.
         self._waiting: dict[gevent.Timeout, gevent.Greenlet] = {}
+
+    def init_process(self) -> None:
+        metrics.take_seat(self.seat)
+        super().init_process()
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         # A stream takes its connection with it: no other request can follow on it.
@@ -113,11 +120,10 @@ def when_ready(arbiter: Arbiter) -> None:
     arbiter.__class__ = Master  # gunicorn has a setting for the worker's class, none for this one
 
 
+def pre_fork(arbiter: Arbiter, worker: Worker) -> None:
+    taken = {each.seat for each in arbiter.WORKERS.values()}
+    worker.seat = next(seat for seat in count() if seat not in taken)
+
+
 def child_exit(_arbiter: Arbiter, worker: Worker) -> None:
-    from prometheus_client import multiprocess
-
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def on_exit(_arbiter: Arbiter) -> None:
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    metrics.leave_seat(worker.seat)

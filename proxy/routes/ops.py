@@ -63,8 +63,7 @@ def exposition() -> Response:
     given = request.headers.get("Authorization", "").encode("utf-8", "replace")
     if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
         raise Problem("unauthorized")
-    body, content_type = metrics.text(services().breaker.state())
-    return Response(body, content_type=content_type)
+    return Response(metrics.text(services().breaker.state()), content_type=metrics.CONTENT_TYPE)
 
 
 @routes.get("/openapi.json", **openapi.file(JSON))

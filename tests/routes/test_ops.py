@@ -1,8 +1,13 @@
 """`/healthz`, `/readyz`, `/metrics` and `/openapi.json`: for who runs the app."""
 
+import os
+import re
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers import (
     METRICS_TOKEN,
@@ -34,10 +39,15 @@ def secretive(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Itera
         yield shop
 
 
-def figures(shop: Shop) -> dict[str, float]:
+def exposition(shop: Shop) -> str:
     answer = http().get(f"{shop.url}/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     assert answer.status_code == 200
-    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    return answer.text
+
+
+def figures(shop: Shop) -> dict[str, float]:
+    lines = [line for line in exposition(shop).splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
@@ -105,6 +115,64 @@ def test_open_streams_are_counted_while_they_are_open(quiet_shop: Shop) -> None:
         stream.close()
     shop.http.post(session["status_url"] + "/cancel")  # what is sent meets a closed connection
     eventually(lambda: figures(shop)["tryon_open_streams"] <= before)
+
+
+def test_prometheus_can_read_the_figures(shop: Shop) -> None:
+    shop.click(unique())
+    read = {each.name: each for each in text_string_to_metric_families(exposition(shop))}
+    kinds = {name: each.type for name, each in read.items()}
+    assert kinds == {
+        "tryon_requests": "counter",
+        "tryon_request_seconds": "histogram",
+        "tryon_problems": "counter",
+        "tryon_callbacks": "counter",
+        "tryon_upstream_seconds": "histogram",
+        "tryon_open_streams": "gauge",
+        "tryon_breaker_open": "gauge",
+        "tryon_token_refused": "gauge",
+    }
+    assert all(each.documentation for each in read.values())
+    vendor = [
+        each for each in read["tryon_upstream_seconds"].samples if each.labels["outcome"] == "ok"
+    ]
+    buckets = {each.labels["le"]: each.value for each in vendor if "le" in each.labels}
+    assert [*buckets] == ["0.05", "0.1", "0.2", "0.4", "0.8", "1.6", "3.2", "8.0", "16.0", "+Inf"]
+    assert sorted(buckets.values()) == [*buckets.values()]
+    rest = {each.name: each.value for each in vendor if "le" not in each.labels}
+    assert rest["tryon_upstream_seconds_count"] == buckets["+Inf"] >= 1
+    assert 0 < rest["tryon_upstream_seconds_sum"] < 16 * buckets["+Inf"]
+
+
+def test_figures_outlive_the_workers_that_counted_them_and_are_in_no_file(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    temporary, theirs = tmp_path / "temporary", tmp_path / "theirs"
+    temporary.mkdir()
+    theirs.mkdir()
+    (theirs / "precious").touch()
+    places = {"TMPDIR": str(temporary), "PROMETHEUS_MULTIPROC_DIR": str(theirs)}
+    with running_shop(tmp_path, vendor, **places) as shop:
+        session = shop.click(unique()).json()
+        streams = [http().get(session["events_url"], stream=True) for _ in range(4)]
+        eventually(lambda: figures(shop)["tryon_open_streams"] == 4)
+        before = figures(shop)
+        for pid in (workers := shop.workers()):
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: len(set(shop.workers()) - {*workers}) == 2)
+        after = eventually(lambda: figures(shop))
+        assert after["tryon_open_streams"] == 0
+        assert after["tryon_breaker_open"] == 0
+        totals = re.compile("tryon_.*(_total|_bucket|_count|_sum)")
+        assert not [name for name in before if totals.match(name) and after[name] < before[name]]
+        mapped = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in shop.workers())
+        shared = {line.split(maxsplit=5)[5] for line in mapped.splitlines() if " rw-s " in line}
+        assert {name for name in shared if not name.startswith(f"{shop.database}")} == {
+            "/dev/zero (deleted)"  # memory that has no name
+        }
+        for stream in streams:
+            stream.close()
+        assert not [*temporary.iterdir()]
+    assert [each.name for each in theirs.iterdir()] == ["precious"]
 
 
 # --- Its description ------------------------------------------------------------------------------

@@ -218,6 +218,11 @@ def _note(
     return _replay(attempt, notes)
 
 
+def concerns(attempt: Attempt, session_id: str | None) -> bool:
+    """Tell whether what is said of a session, or of none, is said of this attempt."""
+    return None in (session_id, attempt.session_id) or session_id == attempt.session_id
+
+
 def _replay(attempt: Attempt, notes: Iterable[Note]) -> Attempt:
     attempt = attempt._replace(opened_ms=None, ended_ms=None, outcome="open", reason=None)
     for note in notes:
@@ -227,7 +232,7 @@ def _replay(attempt: Attempt, notes: Iterable[Note]) -> Attempt:
 
 def _apply(attempt: Attempt, note: Note) -> Attempt:
     session_id, what, at_ms, reason = note
-    if session_id is not None and attempt.session_id not in (None, session_id):
+    if not concerns(attempt, session_id):
         return attempt
     if what == "opened":
         return attempt._replace(opened_ms=min(attempt.opened_ms or at_ms, at_ms))

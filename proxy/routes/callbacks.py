@@ -40,7 +40,7 @@ routes = Blueprint("callbacks", __name__)
 @routes.post(
     "/callbacks/<capability>",
     answers={204: "It is stored; a duplicate gets the same answer."},
-    problems="signature_invalid",
+    problems="signature_invalid rate_limited",
     parameters=[
         header(f"webhook-{part}", "Of Standard Webhooks; needed where a callback secret is set.")
         for part in ("id", "timestamp", "signature")
@@ -103,3 +103,5 @@ class _Callback:
         verdict = committed.verdict or verdict
         metrics.count(metrics.CALLBACKS, verdict)
         access_log.note(verdict=verdict)
+        if verdict == "too_many":  # the only one of which nothing was stored, now or before
+            raise Problem("rate_limited")

@@ -10,6 +10,7 @@ from storage.funnel import (
     Attempt,
     Contribution,
     Key,
+    concerns,
     difference,
     fold,
     fold_all,
@@ -32,7 +33,7 @@ from storage.sqlite.rows import (
 )
 from storage.store import Committed
 
-# More are answered alike and not kept, so that a callback URL in wrong hands fills no disk.
+# So that a callback URL in wrong hands fills no disk. A bound may drop repetition, but no outcome.
 RECEIPTS_PER_ATTEMPT = 50
 CALLBACKS_PER_ATTEMPT = 50  # different ones: each word is another event
 
@@ -142,22 +143,13 @@ class Batch:
         """
         if entry == NOTHING:
             self._db.execute(TOUCH)
-        receipt = entry.receipt
-        verdict = receipt.verdict if receipt else None
-        fresh = False
-        for event in entry.events:
-            refusal = self._refusal(event)
-            if refusal is None:
-                self._append(event)
-                fresh = True
-            elif receipt:
-                verdict = refusal
+        refusals = [refusal for event in entry.events if (refusal := self._take(event))]
+        fresh = len(refusals) < len(entry.events)
         if call := entry.call:
             self._calls.append(call)
             if call.tries:
                 self._totals.add(vendor_latency(call.at_ms, call.duration_ms, self._zone))
-        if receipt:
-            self._keep(receipt, verdict or receipt.verdict)
+        verdict = self._keep(entry.receipt, fresh, refusals) if entry.receipt else None
         attempt_id = entry.events[0].attempt_id if entry.events else ""
         change = self._changes.get(attempt_id)
         return Committed(change.after if change else None, fresh, verdict)
@@ -185,12 +177,20 @@ class Batch:
         INSERT_EVENTS.write(self._db, self._events)
         self._events.clear()
 
+    def _take(self, event: Event) -> str | None:
+        """Append an event; return the verdict on one that is not taken."""
+        refusal = self._refusal(event)
+        if refusal is None:
+            self._append(event)
+        return refusal
+
     def _append(self, event: Event) -> None:
-        """Take an event that was not there before, and fold it."""
+        """Write an event that was not there before, and fold it."""
         self._stored.keys.add(event.key)
         self._events.append((*event[:-1], to_json(event.props)))
         if event.name == "callback":
-            _count(self._stored.callbacks, event.attempt_id)
+            told = [event.props["session_id"], event.props["outcome"]]
+            self._stored.callbacks[event.attempt_id].append(told)
         if event.attempt_id:
             after = (
                 self._afresh(event.attempt_id)
@@ -218,28 +218,50 @@ class Batch:
                 return "too_old"  # its dedupe key is gone with the purge
             if event.attempt_id in self._stored.erased:
                 return "erased"
-            if event.name == "callback":
-                if attempt.session_id not in (None, event.props["session_id"]):
-                    return "mismatch"
-                if self._stored.callbacks.get(event.attempt_id, 0) >= CALLBACKS_PER_ATTEMPT:
-                    return "too_many"
-        return "duplicate" if event.key in self._stored.keys else None
+            if event.name == "callback" and not concerns(attempt, event.props["session_id"]):
+                return "mismatch"
+        if event.key in self._stored.keys:
+            return "duplicate"
+        return self._beyond_bound(event) if event.name == "callback" else None
 
-    def _keep(self, receipt: Receipt, verdict: str) -> None:
-        if verdict == "erased":
-            return  # its body may name whom we were asked to forget
-        if self._stored.receipts.get(receipt.attempt_id, 0) < RECEIPTS_PER_ATTEMPT:
-            _count(self._stored.receipts, receipt.attempt_id)
-            headers = to_json(receipt.headers)
-            row = receipt._replace(headers=headers, verdict=verdict)  # type: ignore[arg-type]
-            self._receipts.append(row)
+    def _beyond_bound(self, event: Event) -> str | None:
+        """Return the verdict on another word of an attempt that has many, None for a new outcome.
+
+        Another word for an outcome that is known only repeats it; what an unknown word means, it
+        alone could tell.
+        """
+        told = self._stored.callbacks[event.attempt_id]
+        if len(told) < CALLBACKS_PER_ATTEMPT or "supersedes" in event.props:
+            return None
+        attempt, outcome = self._attempt(event.attempt_id), event.props["outcome"]
+        if not any(each == outcome and concerns(attempt, of) for of, each in told):
+            return None
+        return "too_many" if outcome == "other" else "duplicate"
+
+    def _keep(self, receipt: Receipt, fresh: bool, refusals: Sequence[str]) -> str:
+        """Keep a receipt, and return its verdict; `too_many` where it is not on disk."""
+        if receipt.attempt_id in self._stored.erased:
+            return "erased"  # a body may name whom we were asked to forget
+        verdict = receipt.verdict
+        if refusals and not fresh:
+            verdict = next((each for each in refusals if each != "duplicate"), "duplicate")
+        if not fresh and not self._has_room(receipt.attempt_id, verdict):
+            return verdict if verdict == "duplicate" else "too_many"
+        self._stored.receipts[receipt.attempt_id].append(verdict)
+        row = receipt._replace(headers=to_json(receipt.headers), verdict=verdict)  # type: ignore[arg-type]
+        self._receipts.append(row)
+        return verdict
+
+    def _has_room(self, attempt_id: str, verdict: str) -> bool:
+        """Tell whether there is room for a receipt that brings no fact. Duplicates, of which there
+        may be many, take none from the others."""
+        kept = self._stored.receipts[attempt_id]
+        if verdict != "duplicate":
+            kept = [each for each in kept if each != "duplicate"]
+        return verdict != "too_many" and len(kept) < RECEIPTS_PER_ATTEMPT
 
 
 def _changed_columns(before: Attempt | None, after: Attempt) -> dict[str, Any]:
     """Return the columns that changed, but for the id; of a new attempt, all with a value."""
     every = zip(Attempt._fields[1:], (before or BLANK)[1:], after[1:], strict=True)
     return {name: value for name, old, value in every if value != old}
-
-
-def _count(counts: dict[str, int], key: str) -> None:
-    counts[key] = counts.get(key, 0) + 1

@@ -8,6 +8,7 @@ takes about a microsecond to bind.)
 
 # ruff: noqa: S608 - names of tables and columns come from our own code
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, repeat
@@ -111,8 +112,8 @@ class Stored(NamedTuple):
     attempts: dict[str, Attempt]
     keys: set[str]  # of those events that are there already
     erased: set[str]  # attempts of which nothing may be stored again
-    callbacks: dict[str, int]  # how many there are of each attempt that has any
-    receipts: dict[str, int]
+    callbacks: dict[str, list[list[Any]]]  # of each attempt: [session ID or None, outcome]
+    receipts: dict[str, list[str]]  # of each attempt: verdicts
 
     @classmethod
     def of(cls, db: Connection, attempt_ids: Iterable[str], keys: Iterable[str]) -> "Stored":
@@ -125,9 +126,16 @@ class Stored(NamedTuple):
             {attempt.id: attempt for attempt in found},
             set(known),
             set(erased),
-            callbacks,
-            receipts,
+            _by_attempt(callbacks),
+            _by_attempt(receipts),
         )
+
+
+def _by_attempt(rows: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for attempt_id, value in rows:
+        found[attempt_id].append(value)
+    return found
 
 
 IDS, KEYS = (f"(SELECT value FROM json_each(:{name}))" for name in ("ids", "keys"))
@@ -138,10 +146,10 @@ SELECT
     (SELECT json_group_array(dedupe_key) FROM events WHERE dedupe_key IN {KEYS}),
     (SELECT json_group_array(ids.value) FROM json_each(:ids) AS ids
         JOIN meta ON meta.key = 'erased:' || ids.value),
-    (SELECT json_group_object(attempt_id, n) FROM (
-        SELECT attempt_id, count(*) AS n FROM events
-        WHERE attempt_id IN {IDS} AND name = 'callback' GROUP BY attempt_id)),
-    (SELECT json_group_object(attempt_id, n) FROM (
-        SELECT attempt_id, count(*) AS n FROM receipts
-        WHERE attempt_id IN {IDS} GROUP BY attempt_id))
+    (SELECT json_group_array(
+            json_array(attempt_id, json_array(props ->> 'session_id', props ->> 'outcome')))
+        FROM events WHERE attempt_id IN {IDS} AND name = 'callback'
+            AND props ->> 'supersedes' IS NULL),
+    (SELECT json_group_array(json_array(attempt_id, verdict))
+        FROM receipts WHERE attempt_id IN {IDS})
 """

@@ -4,6 +4,7 @@ import base64
 import gzip
 import itertools
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from tests.servers import Shop, Vendor, eventually, running_shop, unique
+from tests.servers import METRICS_TOKEN, Shop, Vendor, eventually, running_shop, unique
 from tests.wire import at_once, http, peak_memory, post, raw, rows, spread
 
 BOMB = gzip.compress(b" " * 50_000_000)
@@ -356,6 +357,30 @@ def test_a_word_of_the_vendors_own_is_kept_as_it_came(trial: Trial) -> None:
     trial.call(trial.body("Evaporated!", reason="<script>alert(1)</script>"))
     sql = "SELECT outcome, reason FROM attempts WHERE product_id = ?"
     assert rows(trial.shop, sql, trial.product_id) == [("other", "Evaporated!")]
+
+
+def verdicts_counted(shop: Shop, verdict: str) -> float:
+    header = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+    text = http().get(f"{shop.url}/metrics", headers=header).text
+    found = re.search(rf'^tryon_callbacks_total{{verdict="{verdict}"}} (.*)$', text, re.M)
+    return float(found[1]) if found else 0
+
+
+def test_a_bound_drops_repetition_but_no_outcome(trial: Trial) -> None:
+    for number in range(50):
+        assert trial.call(trial.body(f"w{number}")).status_code == 204
+    dropped = verdicts_counted(trial.shop, "too_many")
+    answer = trial.call(trial.body("w50"))
+    assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
+    assert verdicts_counted(trial.shop, "too_many") == dropped + 1
+    assert trial.call(trial.body("w49")).status_code == 204  # stored before
+    assert trial.call(trial.body("completed")).status_code == 204
+    assert (trial.state, trial.completions()) == ("completed", 1)
+    assert [body for verdict, _, body, _ in trial.receipts() if verdict == "accepted"][50:] == [
+        trial.body("completed")
+    ]
+    assert trial.call(trial.body("Completed")).status_code == 204  # says nothing new
+    assert trial.completions() == 1
 
 
 # --- Signed ---------------------------------------------------------------------------------------

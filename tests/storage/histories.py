@@ -78,8 +78,7 @@ def callback(a: str, at_ms: int, word: str, session_id: str | None = None, **pro
         key=f"callback:{a}:{session_id}:{word}",
         session_id=session_id,
         state=word,
-        outcome=WORDS[word],
-        **props,
+        **{"outcome": WORDS.get(word, "other"), **props},
     )
 
 

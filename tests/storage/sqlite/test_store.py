@@ -192,29 +192,100 @@ def test_a_callback_about_another_session_is_kept_and_not_counted(
     assert Maintenance(store).verify() == []
 
 
+def unread(a: str, verdict: str = "unreadable") -> Entry:
+    return Entry(receipt=Receipt(a, NOON + MINUTE, {}, b"nonsense", verdict))
+
+
+def verdicts(results: list[Committed | Exception]) -> list[str | None]:
+    assert all(isinstance(result, Committed) for result in results)
+    return [result.verdict for result in results if isinstance(result, Committed)]
+
+
+def kept(store: SQLiteStore, a: str) -> list[str]:
+    return [row[5] for row in table(store.path, "receipts") if row[1] == a]
+
+
 def test_receipts_of_one_attempt_are_bounded(store: SQLiteStore) -> None:
     store.commit([session(A), session(B)])
     one = delivery(callback(A, NOON + MINUTE, "done"))
-    store.commit([one] * 70)
+    assert verdicts(store.commit([one] * 70)) == ["accepted"] + ["duplicate"] * 69
     store.commit([delivery(callback(B, NOON + MINUTE, "done"))])
-    of = [row[1] for row in table(store.path, "receipts")]
-    assert (of.count(A), of.count(B)) == (50, 1)
+    assert (len(kept(store, A)), len(kept(store, B))) == (50, 1)
+
+
+def test_copies_crowd_out_nothing_and_what_is_not_kept_is_too_many(store: SQLiteStore) -> None:
+    store.commit([session(A)])
+    foreign = delivery(callback(A, NOON + MINUTE, "done", "another"))
+    store.commit([delivery(callback(A, NOON + MINUTE, "done"))] * 70)
+    assert verdicts(store.commit([unread(A)] * 48)) == ["unreadable"] * 48
+    assert verdicts(store.commit([foreign] * 2)) == ["mismatch", "too_many"]
+    assert verdicts(store.commit([unread(A), unread(A, "unsigned")])) == ["too_many"] * 2
+    assert verdicts(store.commit([delivery(callback(A, NOON, "failed"))])) == ["accepted"]
+    counts = {verdict: kept(store, A).count(verdict) for verdict in kept(store, A)}
+    assert counts == {"accepted": 2, "duplicate": 49, "unreadable": 48, "mismatch": 1}
 
 
 @pytest.mark.parametrize("early", [False, True])
 def test_words_of_one_attempt_are_bounded(store: SQLiteStore, early: bool) -> None:
     if not early:
         store.commit([session(A)])
-    told = callback(A, NOON + MINUTE, "weird")
-    many = [
-        told._replace(key=f"{told.key}{number}", props={**told.props, "state": f"w{number}"})
-        for number in range(70)
-    ]
-    results = store.commit([delivery(each) for each in many])
-    verdicts = [result.verdict for result in results if isinstance(result, Committed)]
-    assert verdicts == ["accepted"] * 50 + ["too_many"] * 20
-    assert [row[2] for row in table(store.path, "events")].count("callback") == len(many) - 20
+    results = store.commit([delivery(callback(A, NOON, f"w{number}")) for number in range(70)])
+    assert verdicts(results) == ["accepted"] * 50 + ["too_many"] * 20
+    assert verdicts(store.commit([delivery(callback(A, NOON, "w7"))])) == ["duplicate"]
+    assert [row[2] for row in table(store.path, "events")].count("callback") == 50
+    assert kept(store, A) == ["accepted"] * 50
     assert Maintenance(store).verify() == []
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_an_outcome_is_never_one_word_too_many(store: SQLiteStore, early: bool) -> None:
+    entries = [delivery(callback(A, NOON, f"w{number}")) for number in range(60)]
+    store.commit([*entries, session(A)] if early else [session(A), *entries])
+    outcomes = ["opened", "expired", "cancelled", "abandoned", "failed", "completed"]
+    for number, outcome in enumerate(outcomes):
+        told, again = (callback(A, NOON + number, f"{outcome}{n}", outcome=outcome) for n in (1, 2))
+        body = outcome.encode()
+        results = store.commit([delivery(told, body), delivery(again, body), delivery(told, body)])
+        assert verdicts(results) == ["accepted", "duplicate", "duplicate"]
+        attempt = store.attempt(A)
+        assert attempt is not None
+        stands = outcome if outcome in ("abandoned", "failed", "completed") else "other"
+        assert (attempt.outcome, attempt.opened_ms) == (stands, NOON)
+    bodies = [row[4] for row in table(store.path, "receipts") if row[5] == "accepted"]
+    assert bodies[50:] == [outcome.encode() for outcome in outcomes]
+    assert Maintenance(store).verify() == []
+
+
+def test_a_word_of_another_session_does_not_stand_for_ours(store: SQLiteStore) -> None:
+    foreign = [callback(A, NOON, f"w{number}", "another") for number in range(50)]
+    store.commit([*map(delivery, foreign), session(A)])
+    assert verdicts(store.commit([delivery(callback(A, NOON, "new"))])) == ["accepted"]
+    assert verdicts(store.commit([delivery(callback(A, NOON, "newer"))])) == ["too_many"]
+
+
+def test_a_word_beyond_the_bound_can_be_given_its_meaning(store: SQLiteStore) -> None:
+    store.commit([session(A), *(delivery(callback(A, NOON, f"w{number}")) for number in range(50))])
+    for number, outcome in enumerate(("completed", "other", "failed")):
+        told = callback(A, NOON, "w7", outcome=outcome)
+        told = told._replace(
+            key=f"remapped{number}",
+            props={**told.props, "supersedes": f"remapped{number - 1}" if number else told.key},
+        )
+        store.commit([Entry((told,))])
+        attempt = store.attempt(A)
+        assert attempt is not None
+        assert attempt.outcome == outcome
+    assert verdicts(store.commit([delivery(callback(A, NOON, "w50"))])) == ["too_many"]
+
+
+def test_nothing_of_an_erased_attempt_is_kept(store: SQLiteStore) -> None:
+    clicked = click(A)
+    store.commit([Entry((clicked._replace(props={**clicked.props, "reference": "r"}),))])
+    assert Maintenance(store).erase("r") == 1
+    assert (
+        verdicts(store.commit([unread(A), delivery(callback(A, NOON, "done"))])) == ["erased"] * 2
+    )
+    assert kept(store, A) == []
 
 
 # --- Reading --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from flask import current_app
 
+from proxy.background import run_apart
 from proxy.catalog import products
 from proxy.catalog.products import Catalog
 from proxy.settings import Settings
@@ -35,7 +36,8 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         opened = database(settings)
-        opened.maintenance.ensure_timezone()
+        if opened.maintenance.ensure_timezone():
+            run_apart("rebuild", "--quiet")
         self.store = opened.store
         self.catalog: Catalog = products.current(settings.catalog) if settings.catalog else {}
         self.links = Links(settings.public_url)

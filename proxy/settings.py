@@ -132,7 +132,8 @@ class Settings:
     """The bearer token with which Prometheus reads `/metrics`."""
 
     timezone: ZoneInfo = setting(values.timezone, "UTC")
-    """The shop's time zone (IANA name): where its days begin. After a change, `tryon rebuild`."""
+    """The shop's time zone (IANA name): where its days begin. After a change the numbers move
+    to the new days while it runs."""
 
     locale: str = setting(values.locale, "en-US")
     """The shop's language (BCP 47), where a page doesn't name its own."""

@@ -148,7 +148,7 @@ def quiet(_: int) -> None:
 class Maintenance(Protocol):
     """Work on a whole store, beside the workers and in a process of its own.
 
-    All of it may be killed and run again.
+    All of it may be killed and run again, and holds writers off for moments only.
     """
 
     def count(self, table: str) -> int:
@@ -158,16 +158,16 @@ class Maintenance(Protocol):
         """List what the database itself finds wrong with its file."""
 
     def verify(self, progress: Progress = quiet) -> list[Difference]:
-        """Recount all that is not purged, in one state of the store, and say what differs."""
+        """Recount all that is not purged, and say what differs."""
 
     def rebuild(self, progress: Progress = quiet) -> None:
-        """Make attempts and totals afresh, in one transaction; writers wait for it.
+        """Put right whatever `verify` would find.
 
-        :raises StorageUnavailable: an event cannot be read; all is as it was.
+        :raises StorageUnavailable: an event cannot be read; what it belongs to is as it was.
         """
 
-    def ensure_timezone(self, progress: Progress = quiet) -> bool:
-        """Count by the days of the store's zone from now on; True where that took a rebuild."""
+    def ensure_timezone(self) -> bool:
+        """Count by the days of the store's zone from now on; True where a rebuild has to follow."""
 
     def purge(self, before_day: str, progress: Progress = quiet) -> int:
         """Delete the raw rows of all days before a day, and return how many; totals stay.
@@ -176,10 +176,10 @@ class Maintenance(Protocol):
         """
 
     def erase(self, reference: str) -> int:
-        """Forget every attempt with a reference, in the totals too; return how many."""
+        """Forget every attempt with a reference, in the totals too; return how many.
 
-    def compact(self) -> None:
-        """Give the space of deleted rows back to the disk. For a quiet hour: writers wait."""
+        :raises StorageUnavailable: a copy of it is on the disk still; erase it again.
+        """
 
     def replay(self, read: Read, progress: Progress = quiet) -> int:
         """Read stored callbacks again; return how many now say something else."""

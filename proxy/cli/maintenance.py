@@ -26,18 +26,20 @@ def verify(database: Database) -> None:
         click.echo(printable(f"{place}: stored {each.stored}, counted {each.recounted}"))
     if broken or found:
         raise click.ClickException(
-            f"{len(broken) + len(found)} differences; `tryon rebuild` makes the figures afresh"
+            f"{len(broken) + len(found)} differences; `tryon rebuild` puts the figures right"
         )
     click.echo("Every figure agrees with the events.")
 
 
 @click.command()
+@click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_database
-def rebuild(database: Database) -> None:
-    """Make attempts and totals afresh from the events; writers wait meanwhile."""
-    with progress(database.maintenance.count("events"), "rebuilding") as advance:
+def rebuild(database: Database, quiet: bool) -> None:
+    """Put right every attempt and total that differs from its events; nobody waits for it."""
+    with progress(database.maintenance.count("events"), "rebuilding", quiet=quiet) as advance:
         database.maintenance.rebuild(advance)
-    click.echo("Attempts and totals were made afresh.")
+    if not quiet:
+        click.echo("Attempts and totals are what the events give.")
 
 
 @click.command()
@@ -75,8 +77,6 @@ def purge(database: Database, before: str | None, quiet: bool) -> None:
 def erase(database: Database, reference: str) -> None:
     """Forget every attempt with one of your references, in the totals too."""
     erased = database.maintenance.erase(reference)
-    if erased:
-        database.maintenance.compact()
     click.echo(f"{erased} attempts were erased.")
 
 

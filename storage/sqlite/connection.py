@@ -15,6 +15,8 @@ Error = sqlite3.Error
 IntegrityError = sqlite3.IntegrityError
 
 VERSION: str = sqlite3.sqlite_version
+# Bytes of the write-ahead log that are kept for later. It is larger while somebody reads for long.
+LARGEST_LOG = 16 * 1024 * 1024
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 
 
@@ -31,6 +33,8 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
     _set_journal(connection, time.monotonic() + busy_ms / 1000)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten with zeros
+    connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG:d}")
     return connection
 
 

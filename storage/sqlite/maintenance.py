@@ -4,33 +4,25 @@ Raw rows (attempts, their events, receipts and calls) are there from the purge l
 local day; of the days before it there are totals alone.
 """
 
-from contextlib import closing
+import time
+from collections.abc import Sequence
 from datetime import date
+from functools import partial
 
 from storage.events import Entry, Event, now_ms
-from storage.funnel import Attempt, contribution, local_day, negative, vendor_latency
-from storage.sqlite import recount
-from storage.sqlite.batch import SELECT_ATTEMPT, SELECT_EVENTS, Terms, Totals, to_event
-from storage.sqlite.connection import connect
-from storage.sqlite.purge import PURGED, purge_some
+from storage.funnel import local_day
+from storage.sqlite import deletion, recount
+from storage.sqlite.batch import SELECT_EVENTS, Terms, to_event
 from storage.sqlite.store import SQLiteStore
+from storage.sqlite.turns import in_turns
 from storage.store import Committed, Difference, Progress, Read, StorageUnavailable, quiet
 
-AT_ONCE = 2_000  # rows in a transaction, so that no worker waits long
-
-# By the reference that came with the click, or with a callback.
-ABOUT = """
-reference = :reference OR id IN (
-    SELECT attempt_id FROM events, json_each(props, '$.references') AS named
-    WHERE name = 'callback' AND named.value = :reference
-)
-"""
-CALLS = "SELECT at_ms, duration_ms FROM upstream_calls WHERE attempt_id = ? AND tries > 0"
+LOG_TRIES = 50
 
 ACCEPT = "UPDATE receipts SET verdict = 'accepted', reason = '' WHERE id = ?"
 REPLAYED = """
 SELECT id, attempt_id, received_ms, body FROM receipts
-WHERE id > ? AND verdict IN ('accepted', 'unreadable', 'mismatch') ORDER BY id LIMIT 500
+WHERE id > ? AND verdict IN ('accepted', 'unreadable', 'mismatch') ORDER BY id LIMIT 100
 """
 
 
@@ -57,8 +49,12 @@ class SQLiteMaintenance:
     def rebuild(self, progress: Progress = quiet) -> None:
         recount.rebuild(self._store, progress)
 
-    def ensure_timezone(self, progress: Progress = quiet) -> bool:
-        return recount.ensure_timezone(self._store, progress)
+    def ensure_timezone(self) -> bool:
+        settled = "SELECT value FROM meta WHERE key = 'timezone'"
+        if self._store.read(settled) == [(self._store.zone.key,)]:
+            return False
+        with self._store.transaction() as db:
+            return recount.use_timezone(db, self._store.zone)
 
     def purge(self, before_day: str, progress: Progress = quiet) -> int:
         # The line is drawn first, so that nothing can arrive behind it, and never moves back.
@@ -77,58 +73,53 @@ class SQLiteMaintenance:
             db.execute("DELETE FROM totals_hour WHERE utc_hour < ?", (terms.first_hour,))
             erased = ("erased:", f"erased:{terms.first_id}")
             db.execute("DELETE FROM meta WHERE key BETWEEN ? AND ?", erased)
-        deleted = 0
-        for table, condition in PURGED:
-            some = AT_ONCE
-            while some == AT_ONCE:
-                with self._store.transaction() as db:
-                    some = purge_some(db, table, condition, terms, AT_ONCE)
-                deleted += some
-                progress(some)
-        return deleted
+        return in_turns(self._store, partial(deletion.purge, terms=terms), progress)
 
     def erase(self, reference: str) -> int:
-        # Only their random ids are kept, until the purge: a late callback must bring none back.
-        with self._store.transaction() as db:
-            zone = Terms.read(db, self._store.zone).zone
-            found = db.execute(f"{SELECT_ATTEMPT} WHERE {ABOUT}", {"reference": reference})
-            attempts = [Attempt._make(row) for row in found]
-            totals = Totals()
-            for attempt in attempts:
-                totals.add(negative(contribution(attempt)))
-                for at_ms, duration_ms in db.execute(CALLS, (attempt.id,)):
-                    totals.add(negative(vendor_latency(at_ms, duration_ms, zone)))
-                for table in ("events", "receipts", "upstream_calls"):
-                    db.execute(f"DELETE FROM {table} WHERE attempt_id = ?", (attempt.id,))  # noqa: S608
-                db.execute("DELETE FROM attempts WHERE id = ?", (attempt.id,))
-                db.execute("INSERT INTO meta VALUES ('erased:' || ?, '')", (attempt.id,))
-            totals.write(db)
-        return len(attempts)
+        ids = deletion.about(self._store, reference)
+        forget = partial(deletion.erase, zone=self._store.zone, attempt_ids=ids)
+        erased = in_turns(self._store, forget)
+        self._empty_log()
+        return erased
 
-    def compact(self) -> None:
-        # The deleted bytes are in the file until it is rewritten, for which the disk must hold it
-        # twice.
-        with closing(connect(self._store.path, busy_ms=60_000)) as db:
-            db.execute("VACUUM")
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def _empty_log(self) -> None:
+        # What is deleted is overwritten with zeros in the file; the log has it until it is emptied.
+        for _ in range(LOG_TRIES):
+            if self._store.empty_log():
+                return
+            time.sleep(0.2)
+        raise StorageUnavailable(
+            "what was erased is in the write-ahead log as long as somebody reads; run this again"
+        )
 
     def replay(self, read: Read, progress: Progress = quiet) -> int:
         # What a callback said before is not changed: a further event supersedes it.
         changed = last = 0
         while receipts := self._store.read(REPLAYED, last):
+            news = []
             for last, attempt_id, received_ms, body in receipts:
                 reading = read(attempt_id, received_ms, body)
-                if reading and (news := _news(self._store, reading)):
-                    (result,) = self._store.commit([Entry((news,))])
-                    if isinstance(result, Committed) and result.fresh:
-                        changed += 1
-                        with self._store.transaction() as db:
-                            sql = (
-                                "UPDATE receipts SET verdict = 'accepted', reason = '' WHERE id = ?"
-                            )
-                            db.execute(sql, (last,))
+                if reading and (event := _news(self._store, reading)):
+                    news.append((last, event))
+            changed += self._add(news)
             progress(len(receipts))
         return changed
+
+    def _add(self, news: Sequence[tuple[int, Event]]) -> int:
+        """Store what receipts say now; return how many were not known to say so."""
+        if not news:
+            return 0
+        began = time.monotonic()
+        results = self._store.commit([Entry((event,)) for _, event in news])
+        fresh = [
+            (receipt_id,)
+            for (receipt_id, _), result in zip(news, results, strict=True)
+            if isinstance(result, Committed) and result.fresh
+        ]
+        with self._store.transaction() as db:
+            db.executemany(ACCEPT, fresh)
+        time.sleep(time.monotonic() - began)  # it is the others' turn for as long
+        return len(fresh)
 
 
 def _news(store: SQLiteStore, reading: Event) -> Event | None:

@@ -1,11 +1,18 @@
-"""Count everything again from the events: to find a wrong figure, or to put it right."""
+"""Count everything again from the events: to find a wrong figure, or to put it right.
+
+Attempts are folded again from their events, then days are summed again from their attempts, then
+months from their days: each page, day and month as one state of the store has it. Commits go on
+meanwhile. They change an attempt and its totals by the same difference, so that what a total is
+wrong by stays as it is until it is put right.
+"""
 
 # ruff: noqa: S608 - names of tables and columns come from our own code
-import heapq
-from collections.abc import Iterable, Iterator
-from itertools import groupby, repeat
-from operator import itemgetter
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from functools import partial
+from itertools import chain, groupby
+from operator import itemgetter, sub
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.funnel import (
@@ -17,215 +24,299 @@ from storage.funnel import (
     contribution,
     fold_all,
     impression,
-    local_day,
+    midnight_ms,
+    negative,
     vendor_latency,
 )
 from storage.sqlite.batch import SELECT_ATTEMPT, SELECT_EVENTS, Terms, Totals, to_event
 from storage.sqlite.connection import Connection
-from storage.sqlite.purge import purge_all
-from storage.sqlite.rows import SUMMED, WRITE_ATTEMPTS, months_from_days
+from storage.sqlite.rows import SUMMED, WRITE_ATTEMPTS, sums_by_month
 from storage.sqlite.store import SQLiteStore
-from storage.store import Difference, Progress, StorageUnavailable
+from storage.sqlite.turns import in_turns
+from storage.store import Difference, Progress, StorageUnavailable, quiet
 
+PAGE = 2_000  # events
+LAST = "\U0010ffff"  # no id comes after it
+HOUR_MS = 3_600_000
 KEYS = TOTALS | HISTOGRAMS
 BY_DAY = [table for table, key in KEYS.items() if key[0] == "local_day"]
-EVERY = 1_000  # events between two calls of `progress`
+MONTH_OF = {day: month for month, day in MONTHS.items()}
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
-EVENTS = f"{SELECT_EVENTS} WHERE attempt_id >= ? ORDER BY attempt_id, id"
-ATTEMPTS = f"{SELECT_ATTEMPT} WHERE id >= ? ORDER BY id"
-IMPRESSIONS = f"""{SELECT_EVENTS}
-WHERE name = 'impression' AND attempt_id = '' AND received_ms >= ? ORDER BY received_ms
+ID_AFTER = "SELECT attempt_id FROM events WHERE attempt_id > ? ORDER BY 1 LIMIT 1 OFFSET ?"
+EVENTS = f"{SELECT_EVENTS} WHERE attempt_id > ? AND attempt_id <= ? ORDER BY attempt_id, id"
+ITS_EVENTS = f"{SELECT_EVENTS} WHERE attempt_id = ? ORDER BY id"
+ATTEMPTS = f"{SELECT_ATTEMPT} WHERE id > ? AND id <= ?"
+ATTEMPT = f"{SELECT_ATTEMPT} WHERE id = ?"
+IMPRESSIONS = f"""{SELECT_EVENTS} INDEXED BY events_impressions
+WHERE name = 'impression' AND attempt_id = '' AND received_ms >= ? AND received_ms < ?
 """
-CALLS = """
-SELECT at_ms, duration_ms FROM upstream_calls WHERE tries > 0 AND at_ms >= ? ORDER BY at_ms
-"""
-ONLY_IN = "SELECT {names} FROM {0}.{table} EXCEPT SELECT {names} FROM {1}.{table} ORDER BY {order}"
+CALLS = "SELECT at_ms, duration_ms FROM upstream_calls WHERE tries > 0 AND at_ms >= ? AND at_ms < ?"
+# Days with anything; those of a time by UTC, so that the shop's may be the one before or after.
+DAYS = " UNION ".join(
+    [
+        *(f"SELECT local_day FROM {table}" for table in (*BY_DAY, "attempts")),
+        "SELECT date(utc_hour * 3600, 'unixepoch') FROM totals_hour",
+        "SELECT date(received_ms / 1000, 'unixepoch') FROM events WHERE name = 'impression'",
+        "SELECT date(at_ms / 1000, 'unixepoch') FROM upstream_calls",
+    ]
+)
+
 
 Row = tuple[Any, ...]
 
 
-def verify(store: SQLiteStore, progress: Progress) -> list[Difference]:
-    """See `Maintenance.verify`.
+class Refolded(NamedTuple):
+    """An attempt that differs from what its events give; None where there is none, or no event."""
 
-    The recount goes to temporary tables, which hide the stored ones of the same name. Memory holds
-    one day's totals.
-    """
-    with store.snapshot() as db:
-        terms = Terms.read(db, store.zone)
-        found: list[Difference] = []
-        for table in KEYS:
-            schema = "SELECT sql FROM main.sqlite_master WHERE name = ?"
-            (sql,) = db.execute(schema, (table,)).fetchone()
-            db.execute(sql.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
-        for table in BY_DAY:
-            _copy(db, table, "local_day < ?", terms.line)
-        recount = Recount(db, terms, terms.line_ms, progress, found)
-        recount.write_totals(_compare_attempts(db, terms, recount.attempts(), found))
-        _copy(db, "totals_hour", "utc_hour < ?", terms.first_hour)
-        for table in KEYS:
-            found.extend(_compare_totals(db, table))
-    return found
+    id: str
+    stored: Attempt | None
+    recounted: Attempt | None
+
+    def differences(self) -> Iterator[Difference]:
+        if self.stored and self.recounted:
+            key, columns = (self.id,), Attempt._fields
+            yield from _differences("attempts", key, columns, self.stored, self.recounted)
+        else:
+            ids = (attempt and attempt.id for attempt in self[1:])
+            yield Difference("attempts", (self.id,), "id", *ids)
+
+
+class Resummed(NamedTuple):
+    """A row of totals that differs from the sum of what it counts; no row is a row of zeros."""
+
+    table: str
+    key: Row
+    stored: Row
+    recounted: Row
+
+    def differences(self) -> Iterator[Difference]:
+        columns = SUMMED[self.table][1]
+        return _differences(self.table, self.key, columns, self.stored, self.recounted)
+
+    def correction(self) -> Contribution:
+        return {(self.table, self.key): tuple(map(sub, self.recounted, self.stored))}
+
+
+def verify(store: SQLiteStore, progress: Progress) -> list[Difference]:
+    """See `Maintenance.verify`."""
+    recount = Recount(store, progress)
+    attempts = chain.from_iterable(recount.attempts())
+    totals = chain.from_iterable(chain(recount.days(), recount.months()))
+    found = [each.differences() for each in chain[Refolded | Resummed](attempts, totals)]
+    return [*chain.from_iterable(found), *recount.unreadable]
 
 
 def rebuild(store: SQLiteStore, progress: Progress) -> None:
     """See `Maintenance.rebuild`."""
-    with store.transaction() as db:
-        _rebuild(db, Terms.read(db, store.zone), store.zone, progress)
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('timezone', ?)", (store.zone.key,))
+    with store.claim("rebuild") as mine:
+        if not mine:  # what both find wrong would be put right twice
+            raise StorageUnavailable("another rebuild is at work")
+        attempts, totals = Recount(store, progress), Recount(store)
+        for some in attempts.attempts():
+            in_turns(store, partial(_refold, zone=store.zone, attempts=some))
+        for rows in totals.days():
+            in_turns(store, partial(_correct, rows=rows))
+        for rows in Recount(store).months():
+            in_turns(store, partial(_correct, rows=rows))
+    if unreadable := attempts.unreadable + totals.unreadable:
+        raise StorageUnavailable(f"cannot be read, and was left as it is: {unreadable[:3]}")
 
 
-def ensure_timezone(store: SQLiteStore, progress: Progress) -> bool:
-    """See `Maintenance.ensure_timezone`."""
-    key = store.zone.key
-    settled = "SELECT value FROM meta WHERE key = 'timezone'"
-    if store.read(settled) == [(key,)]:
-        return False
-    with store.transaction() as db:
-        terms = Terms.read(db, store.zone)  # another worker may have been first
-        moved = terms.zone.key != key
-        if moved:
-            _rebuild(db, terms, store.zone, progress)
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('timezone', ?)", (key,))
-    return moved
+def use_timezone(db: Connection, zone: ZoneInfo) -> bool:
+    """Count by the days of a zone from now on; True where they were another's before.
 
-
-def _rebuild(db: Connection, terms: Terms, zone: ZoneInfo, progress: Progress) -> None:
-    purge_all(db, terms)  # the totals that are kept include these already
-    for table in BY_DAY:
-        db.execute(f"DELETE FROM {table} WHERE local_day >= ?", (terms.line,))
-    for table in (*MONTHS, "totals_hour", "attempts"):
-        db.execute(f"DELETE FROM {table}")
-    # What the other zone puts before the line is added there, and goes with the next purge.
-    found: list[Difference] = []
-    recount = Recount(db, terms._replace(zone=zone), 0, progress, found)
-    recount.write_totals(_write_attempts(db, recount.attempts()))
-    if found:
-        raise StorageUnavailable(f"unreadable: {found[:3]}")
+    What is counted already stays on its days until a rebuild.
+    """
+    old = Terms.read(db, zone)
+    new = old._replace(zone=zone)
+    if old.zone.key != zone.key:
+        # A rebuild leaves days before the purge line alone: what crosses it has to move now.
+        totals = Totals()
+        start, end = sorted((old.line_ms, new.line_ms))
+        for rows in _outside_attempts(db, start, end, old.zone, []):
+            totals.add(negative(rows))
+        for rows in _outside_attempts(db, start, end, new.zone, []):
+            totals.add(rows)
+        totals.write(db)
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('timezone', ?)", (zone.key,))
+    return old.zone.key != zone.key
 
 
 class Recount:
-    """Attempts and totals of all that is not purged, from the events and calls alone.
+    """What differs from the events, a list at a time; each level is counted from what is right."""
 
-    Ids begin with a time, so that all three streams run through the days in order.
-    """
-
-    def __init__(
-        self,
-        db: Connection,
-        terms: Terms,
-        since_ms: int,
-        progress: Progress,
-        found: list[Difference],
-    ) -> None:
-        self._db = db
-        self._terms = terms
-        self._since_ms = since_ms
+    def __init__(self, store: SQLiteStore, progress: Progress = quiet) -> None:
+        self._store = store
         self._progress = progress
-        self._found = found
+        self._refolded: dict[str, Attempt | None] = {}
+        self._corrected = Totals()  # of months, by what was wrong with their days
+        self.unreadable: list[Difference] = []
 
-    def attempts(self) -> Iterator[Attempt]:
-        """Yield every attempt, in the order of ids; events that cannot be read are noted."""
-        rows = self._db.execute(EVENTS, (f"{self._since_ms:012x}",))
-        done = 0
-        for attempt_id, group in groupby(rows, itemgetter(1)):
-            its_rows = list(group)
+    def attempts(self) -> Iterator[list[Refolded]]:
+        """Yield attempts, a page at a time."""
+        after = ""
+        while after != LAST:
+            with self._store.snapshot() as db:
+                (upto,) = db.execute(ID_AFTER, (after, PAGE)).fetchone() or (LAST,)
+                found = [*self._between(db, after, upto)]
+            self._refolded.update((each.id, each.recounted) for each in found)
+            if found:
+                yield found
+            after = upto
+
+    def _between(self, db: Connection, after: str, upto: str) -> Iterator[Refolded]:
+        terms = Terms.read(db, self._store.zone)
+        stored = {row[0]: Attempt._make(row) for row in db.execute(ATTEMPTS, (after, upto))}
+        rows = db.execute(EVENTS, (after, upto)).fetchall()
+        for attempt_id, its_rows in groupby(rows, itemgetter(1)):
+            old = stored.pop(attempt_id, None)
             try:
-                attempt = fold_all(attempt_id, map(to_event, its_rows), self._terms.zone)
+                new = fold_all(attempt_id, map(to_event, its_rows), terms.zone)
             except UNREADABLE as error:
-                self._note(attempt_id, error)
+                self.unreadable.append(_unreadable(attempt_id, error))
             else:
-                yield attempt
-            done += len(its_rows)
-            if done >= EVERY:
-                self._progress(done)
-                done = 0
-        self._progress(done)
+                if new != old and not _is_kept(old or new, terms):
+                    yield Refolded(attempt_id, old, new)
+        for old in stored.values():
+            if not _is_kept(old, terms):
+                yield Refolded(old.id, old, None)
+        self._progress(len(rows))
 
-    def write_totals(self, attempts: Iterable[Attempt]) -> None:
-        """Add everything to tables that hold what is kept of the days before, a day at a time."""
-        for sql in months_from_days():
-            self._db.execute(sql)
-        counted = ((attempt.local_day, contribution(attempt)) for attempt in attempts)
-        merged = heapq.merge(counted, self._impressions(), self._calls(), key=itemgetter(0))
-        for _, of_a_day in groupby(merged, itemgetter(0)):
-            totals = Totals()
-            for _, rows in of_a_day:
-                totals.add(rows)
-            totals.write(self._db)
-        hour = self._terms.first_hour
-        self._db.execute("DELETE FROM totals_hour WHERE utc_hour < ?", (hour,))
+    def days(self) -> Iterator[list[Resummed]]:
+        """Yield rows of totals, a day at a time, but for days of which not all can be read."""
+        with self._store.snapshot() as db:
+            days = sorted({each for (day,) in db.execute(DAYS) for each in _around(day)})
+        for day in days:
+            with self._store.snapshot() as db:
+                found = [*self._of_day(db, day)]
+            for each in found:
+                if month := MONTH_OF.get(each.table):
+                    key = (day[:7], *each.key[1:])
+                    self._corrected.add(each._replace(table=month, key=key).correction())
+            if found:
+                yield found
 
-    def _impressions(self) -> Iterator[tuple[str, Contribution]]:
-        zone = self._terms.zone
-        for row in self._db.execute(IMPRESSIONS, (self._since_ms,)):
-            try:
-                seen = to_event(row)
-                rows = impression(seen, zone)
-            except UNREADABLE as error:
-                self._note(row[2], error)
-            else:
-                yield local_day(seen.received_ms, zone), rows
+    def _of_day(self, db: Connection, day: str) -> Iterator[Resummed]:
+        terms = Terms.read(db, self._store.zone)
+        if day < terms.line:
+            return
+        start, end = (midnight_ms(each, terms.zone) for each in _around(day)[1:])
+        # An hour belongs to the day in which it begins, and is counted to its end.
+        hours = range(-(-start // HOUR_MS), -(-end // HOUR_MS))
+        unread = len(self.unreadable)
+        totals = self._counted(db, start, hours.stop * HOUR_MS, terms.zone)
+        if len(self.unreadable) == unread:
+            for table in BY_DAY:
+                yield from _resummed(db, table, totals, day, day)
+            yield from _resummed(db, "totals_hour", totals, hours.start, hours.stop - 1)
 
-    def _calls(self) -> Iterator[tuple[str, Contribution]]:
-        zone = self._terms.zone
-        for at_ms, duration_ms in self._db.execute(CALLS, (self._since_ms,)):
-            yield local_day(at_ms, zone), vendor_latency(at_ms, duration_ms, zone)
+    def _counted(self, db: Connection, start: int, end: int, zone: ZoneInfo) -> Totals:
+        """Sum up all from one moment to another."""
+        totals = Totals()
+        edges = (f"{start:012x}", f"{end:012x}")
+        wrong = {each: new for each, new in self._refolded.items() if edges[0] < each < edges[1]}
+        right = (row for row in db.execute(ATTEMPTS, edges) if row[0] not in wrong)
+        for attempt in chain(map(Attempt._make, right), filter(None, wrong.values())):
+            totals.add(contribution(attempt))
+        for rows in _outside_attempts(db, start, end, zone, self.unreadable):
+            totals.add(rows)
+        return totals
 
-    def _note(self, key: str, error: Exception) -> None:
-        self._found.append(Difference("events", (key,), "props", repr(error), None))
-
-
-def _copy(db: Connection, table: str, condition: str, value: str | int) -> None:
-    db.execute(f"INSERT INTO temp.{table} SELECT * FROM main.{table} WHERE {condition}", (value,))
-
-
-def _write_attempts(db: Connection, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-    for attempt in attempts:
-        WRITE_ATTEMPTS.write(db, [attempt])
-        yield attempt
-
-
-def _compare_attempts(
-    db: Connection, terms: Terms, attempts: Iterable[Attempt], found: list[Difference]
-) -> Iterator[Attempt]:
-    """Yield the recounted attempts, and note where the stored one differs."""
-    stored = db.execute(ATTEMPTS, (terms.first_id,))
-    for key, old, new in _pairs(stored, attempts, 1):
-        if old and new:
-            found.extend(_differences("attempts", Attempt._fields, key, old, new))
-        else:
-            found.append(Difference("attempts", key, "id", old and old[0], new and new[0]))
-        if new:
-            yield Attempt._make(new)
+    def months(self) -> Iterator[list[Resummed]]:
+        """Yield rows of the tables of months."""
+        totals = self._corrected
+        with self._store.snapshot() as db:
+            for month, day in MONTHS.items():
+                (_, *others), counts = SUMMED[month]
+                width = len(KEYS[month])
+                for row in db.execute(sums_by_month(day, others, counts)):
+                    totals.add({(month, row[:width]): row[width:]})
+            found = [each for month in MONTHS for each in _resummed(db, month, totals, "", LAST)]
+        yield found
 
 
-def _compare_totals(db: Connection, table: str) -> Iterator[Difference]:
+def _is_kept(attempt: Attempt, terms: Terms) -> bool:
+    """Tell whether an attempt is of a day whose totals stay, whatever is left of its events."""
+    return attempt.local_day < terms.line
+
+
+def _around(day: str) -> list[str]:
+    """Return a day between the one before and the one after; none where it is no day."""
+    try:
+        middle = date.fromisoformat(day)
+        return [str(middle + timedelta(days)) for days in (-1, 0, 1)]
+    except (OverflowError, TypeError, ValueError):
+        return []
+
+
+def _outside_attempts(
+    db: Connection, start: int, end: int, zone: ZoneInfo, unreadable: list[Difference]
+) -> Iterator[Contribution]:
+    """Yield what impressions and calls from one moment to another add to the totals."""
+    for row in db.execute(IMPRESSIONS, (start, end)):
+        try:
+            yield impression(to_event(row), zone)
+        except UNREADABLE as error:
+            unreadable.append(_unreadable(row[2], error))
+    for at_ms, duration_ms in db.execute(CALLS, (start, end)):
+        yield vendor_latency(at_ms, duration_ms, zone)
+
+
+def _resummed(
+    db: Connection, table: str, totals: Totals, first: str | int, last: str | int
+) -> Iterator[Resummed]:
+    """Compare rows whose key begins with something from `first` to `last`."""
     key, counts = SUMMED[table]
-    columns = (*key, *counts)
-    names = {"names": ", ".join(columns), "table": table, "order": ", ".join(key)}
-    stored = db.execute(ONLY_IN.format("main", "temp", **names))
-    recounted = db.execute(ONLY_IN.format("temp", "main", **names))
-    for row_key, old, new in _pairs(stored, recounted, len(key)):
-        zeros = (*row_key, *[0] * (len(columns) - len(key)))  # which say the same as no row
-        yield from _differences(table, columns, row_key, old or zeros, new or zeros)
+    columns = ", ".join((*key, *counts))
+    sql = f"SELECT {columns} FROM {table} WHERE {key[0]} BETWEEN ? AND ?"
+    rows = db.execute(sql, (first, last)).fetchall()
+    stored = {row[: len(key)]: row[len(key) :] for row in rows}
+    recounted = {row[: len(key)]: row[len(key) :] for row in totals.rows(table)}
+    zeros = (0,) * len(counts)
+    for each in sorted({*stored, *recounted}):
+        old, new = stored.get(each, zeros), recounted.get(each, zeros)
+        if old != new and first <= each[0] <= last:
+            yield Resummed(table, each, old, new)
+
+
+def _refold(db: Connection, zone: ZoneInfo, attempts: Iterable[Refolded]) -> Iterator[int]:
+    """Fold attempts from the events that there are by now, and move them within the totals."""
+    terms = Terms.read(db, zone)
+    for attempt_id, *_ in attempts:
+        row = db.execute(ATTEMPT, (attempt_id,)).fetchone()
+        before = Attempt._make(row) if row else None
+        if before and _is_kept(before, terms):
+            continue
+        events = [*map(to_event, db.execute(ITS_EVENTS, (attempt_id,)))]
+        totals = Totals()
+        if before:
+            totals.add(negative(contribution(before)))
+        if events:
+            after = fold_all(attempt_id, events, terms.zone)
+            totals.add(contribution(after))
+            WRITE_ATTEMPTS.write(db, [after])
+        else:
+            db.execute("DELETE FROM attempts WHERE id = ?", (attempt_id,))
+        totals.write(db)
+        yield 1
+
+
+def _correct(db: Connection, rows: Iterable[Resummed]) -> Iterator[int]:
+    for row in rows:
+        totals = Totals()
+        totals.add(row.correction())
+        totals.write(db)
+        yield 1
 
 
 def _differences(
-    table: str, columns: Iterable[str], key: Row, stored: Row, recounted: Row
+    table: str, key: Row, columns: Sequence[str], stored: Row, recounted: Row
 ) -> Iterator[Difference]:
     for column, old, new in zip(columns, stored, recounted, strict=True):
         if old != new:
             yield Difference(table, key, column, old, new)
 
 
-def _pairs(
-    stored: Iterable[Row], recounted: Iterable[Row], width: int
-) -> Iterator[tuple[Row, Row | None, Row | None]]:
-    """Yield rows of two sources side by side, by their first columns, in whose order both come."""
-    sided = heapq.merge(
-        zip(stored, repeat(0)), zip(recounted, repeat(1)), key=lambda pair: pair[0][:width]
-    )
-    for key, group in groupby(sided, lambda pair: pair[0][:width]):
-        rows = {side: row for row, side in group}
-        yield key, rows.get(0), rows.get(1)
+def _unreadable(key: str, error: Exception) -> Difference:
+    return Difference("events", (key,), "props", repr(error), None)

@@ -9,13 +9,13 @@ takes about a microsecond to bind.)
 # ruff: noqa: S608 - names of tables and columns come from our own code
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from storage.events import UpstreamCall
-from storage.funnel import COUNTS, HISTOGRAMS, MONTHS, TOTALS, Attempt
+from storage.funnel import COUNTS, HISTOGRAMS, TOTALS, Attempt
 from storage.sqlite.connection import Connection
 
 MOST_ROWS = 64  # of one statement
@@ -42,8 +42,10 @@ def _sql(statement: Statement, places: int) -> str:
     return statement.text.format(rows=f"(VALUES {', '.join([row] * places)})")
 
 
-def _insert(table: str, columns: Sequence[str], on_conflict: str = "") -> Statement:
-    text = f"INSERT INTO {table} ({', '.join(columns)}) SELECT * FROM {{rows}}"
+def _insert(
+    table: str, columns: Sequence[str], on_conflict: str = "", verb: str = "INSERT"
+) -> Statement:
+    text = f"{verb} INTO {table} ({', '.join(columns)}) SELECT * FROM {{rows}}"
     return Statement(f"{text} WHERE column1 IS NOT {LEFT_OVER} {on_conflict}", len(columns))
 
 
@@ -57,13 +59,8 @@ INSERT_EVENTS = _insert("events", EVENT)
 RECEIPT = ("attempt_id", "received_ms", "headers", "body", "verdict", "reason")
 INSERT_RECEIPTS = _insert("receipts", RECEIPT)
 INSERT_CALLS = _insert("upstream_calls", UpstreamCall._fields)
-# Not INSERT OR REPLACE: that would delete another attempt that holds the same session ID.
-WRITE_ATTEMPTS = _insert(
-    "attempts",
-    Attempt._fields,
-    "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in Attempt._fields[1:]),
-)
+# Another attempt that holds one of its names by mistake goes; a commit would call it a conflict.
+WRITE_ATTEMPTS = _insert("attempts", Attempt._fields, verb="INSERT OR REPLACE")
 # The columns of each table of sums: those of its key, and those that are summed.
 SUMMED = {table: (key, COUNTS) for table, key in TOTALS.items()} | {
     table: (key, ("n",)) for table, key in HISTOGRAMS.items()
@@ -71,21 +68,16 @@ SUMMED = {table: (key, COUNTS) for table, key in TOTALS.items()} | {
 ADD_TO_TOTALS = {table: _add_to(table, *columns) for table, columns in SUMMED.items()}
 
 
-def months_from_days() -> Iterator[str]:
-    """Yield statements that fill the empty tables of months from those of days."""
-    for month, day in MONTHS.items():
-        (_, *others), counts = SUMMED[month]
-        yield month_from_days(month, day, others, counts)
-
-
 def month_from_days(month: str, day: str, others: Sequence[str], counts: Sequence[str]) -> str:
-    """Return that statement for one table, whose key has `others` after the month."""
-    key = ", ".join(others)
-    return f"""
-        INSERT INTO {month} (local_month, {key}, {", ".join(counts)})
-        SELECT substr(local_day, 1, 7), {key}, {", ".join(f"sum({name})" for name in counts)}
-        FROM {day} GROUP BY substr(local_day, 1, 7), {key}
-    """
+    """Return the statement that fills an empty table of months from that of days."""
+    columns = ", ".join((*others, *counts))
+    return f"INSERT INTO {month} (local_month, {columns}) {sums_by_month(day, others, counts)}"
+
+
+def sums_by_month(day: str, others: Sequence[str], counts: Sequence[str]) -> str:
+    """Return the query that sums up a table of days, whose key has `others` after the day."""
+    key = ", ".join(("substr(local_day, 1, 7)", *others))
+    return f"SELECT {key}, {', '.join(f'sum({name})' for name in counts)} FROM {day} GROUP BY {key}"
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,18 @@ from storage.events import Entry
 from storage.sqlite.store import SQLiteStore
 from storage.writer import Writer
 from tests.storage.histories import history, moment
+
+ROOT = Path(__file__).parents[2]
+
+# Holds a key of a store until a line comes, or its end.
+CLAIM = """
+import sys; from pathlib import Path; from zoneinfo import ZoneInfo
+from storage.sqlite.store import SQLiteStore
+store = SQLiteStore(Path(sys.argv[1]), ZoneInfo("Europe/Berlin"))
+with store.claim(sys.argv[2]) as mine:
+    print("ready" if mine else "taken", flush=True)
+    sys.stdin.readline()
+"""
 
 
 def commit_all(path: Path, zone: str, groups: Sequence[Sequence[Entry]]) -> None:
@@ -50,3 +63,24 @@ def until_killed() -> None:
     with ThreadPoolExecutor(16) as pool:
         for done in pool.map(submit, entries):
             assert done is None
+
+
+def child(code: str, *arguments: object, wait: bool = True) -> "subprocess.Popen[str]":
+    """Another process in which `code` runs; it has said "ready" unless `wait` is False."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    if wait:
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+    return started
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return output

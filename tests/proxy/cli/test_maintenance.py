@@ -52,7 +52,7 @@ def test_each_fault_is_told_and_all_are_counted(
     monkeypatch.setattr(SQLiteMaintenance, "integrity", lambda _: ["row 3 is missing"])
     found = run(environ, "verify")
     assert (found.exit_code, found.stdout) == (1, "file: row 3 is missing\n")
-    assert "Error: 1 differences; `tryon rebuild` makes the figures afresh" in found.stderr
+    assert "Error: 1 differences; `tryon rebuild` puts the figures right" in found.stderr
     with closing(sqlite3.connect(environ["TRYON_DATABASE"][10:])) as db, db:
         db.execute("UPDATE totals_day SET clicks = 7")
     found = run(environ, "verify")
@@ -61,7 +61,7 @@ def test_each_fault_is_told_and_all_are_counted(
 
 
 def test_a_rebuild_says_what_it_did(environ: dict[str, str]) -> None:
-    assert run(environ, "rebuild").stdout == "Attempts and totals were made afresh.\n"
+    assert run(environ, "rebuild").stdout == "Attempts and totals are what the events give.\n"
 
 
 def test_a_replay_reads_callbacks_by_the_mapping_of_now(environ: dict[str, str]) -> None:

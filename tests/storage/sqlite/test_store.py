@@ -37,11 +37,11 @@ from tests.storage.histories import (
     moment,
     table,
 )
+from tests.storage.workers import CLAIM, child, finish
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = moment("2026-06-15T12:00", "Europe/Berlin")
 A, B, C, D = (attempt_id(NOON, number) for number in (1, 2, 3, 4))
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -62,27 +62,6 @@ def delivery(told: Event, body: bytes = b"{}") -> Entry:
 
 def rows(store: SQLiteStore, name: str) -> int:
     return len(table(store.path, name))
-
-
-def child(code: str, *arguments: object, wait: bool = True) -> "subprocess.Popen[str]":
-    """Another process in which `code` runs; it has said "ready" unless `wait` is False."""
-    started = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    if wait:
-        assert started.stdout is not None
-        assert started.stdout.readline() == "ready\n"
-    return started
-
-
-def finish(process: "subprocess.Popen[str]") -> str:
-    output, _ = process.communicate(timeout=30)
-    assert process.returncode == 0
-    return output
 
 
 # --- Once, or not at all --------------------------------------------------------------------------
@@ -379,23 +358,13 @@ def test_a_file_of_an_older_version_gets_its_months(tmp_path: Path) -> None:
     again.close()
 
 
-CLAIM = """
-import sys; from pathlib import Path; from zoneinfo import ZoneInfo
-from storage.sqlite.store import SQLiteStore
-store = SQLiteStore(Path(sys.argv[1]), ZoneInfo("Europe/Berlin"))
-with store.claim("click:1") as mine:
-    print("ready" if mine else "taken", flush=True)
-    sys.stdin.readline()
-"""
-
-
 def test_a_key_is_claimed_by_one_process_and_let_go_with_it(store: SQLiteStore) -> None:
     def claimed(key: str) -> bool:
         with store.claim(key) as mine:
             return mine
 
     assert claimed("click:1")
-    holder = child(CLAIM, store.path)
+    holder = child(CLAIM, store.path, "click:1")
     assert not claimed("click:1")
     assert claimed("click:2")
     assert isinstance(store.commit([session(A)])[0], Committed)  # a claim holds no writer up
@@ -438,7 +407,7 @@ def test_a_lock_that_stays_is_an_error_and_harms_nothing(store: SQLiteStore) -> 
 
 
 def test_a_killed_holder_of_the_turn_holds_nobody_up(store: SQLiteStore) -> None:
-    code = CLAIM.replace('store.claim("click:1") as mine', "store.transaction() as mine")
+    code = CLAIM.replace("store.claim(sys.argv[2]) as mine", "store.transaction() as mine")
     holder = child(code, store.path)
     with ThreadPoolExecutor(1) as pool:
         committing = pool.submit(store.commit, [session(A)])

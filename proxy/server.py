@@ -13,6 +13,7 @@ from typing import Any
 
 import gevent
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy import metrics
@@ -60,6 +61,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         metrics.take_seat(self.seat)
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        from storage.store import StorageUnavailable
+
+        try:
+            super().load_wsgi()
+        except StorageUnavailable as error:  # the one kind of failure that is told in a sentence
+            raise AppImportError(f"The app cannot start: the database: {error}") from None
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         # A stream takes its connection with it: no other request can follow on it.

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import VERSION, WAL_IS_SAFE, Error
 from storage.sqlite.counters import SQLiteCounters
 from storage.sqlite.maintenance import SQLiteMaintenance
 from storage.sqlite.store import SQLiteStore
 from storage.store import Counters, Engine, Maintenance, StorageUnavailable, Store
+
+__all__ = ["Database", "backup", "engine", "open_counters", "open_database", "private_counters"]
+__all__ += ["restore"]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,17 @@ class StorageUnavailable(Exception):
     """The disk is full, the database locked, read-only or damaged; nothing was stored."""
 
 
+class FilesGone(StorageUnavailable):
+    """A file of the database was deleted or replaced while it was open."""
+
+
+class Damaged(StorageUnavailable):
+    """The database's file cannot be read, or not all of it; `what` says why."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"damaged: {what}; restore with `tryon restore FILE`")
+
+
 class Conflict(Exception):
     """This entry cannot be stored beside what is there, such as a second use of a session ID."""
 
@@ -50,6 +61,12 @@ class Store(Protocol):
         An entry that cannot be stored (Conflict, or what its data raised) spares the others.
 
         :raises StorageUnavailable: nothing was stored, of any of them.
+        """
+
+    def check(self) -> None:
+        """Look whether what is stored now would last; a matter of microseconds.
+
+        :raises StorageUnavailable: it would not.
         """
 
     def attempt(self, attempt_id: str) -> Attempt | None: ...

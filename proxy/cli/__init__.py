@@ -7,7 +7,7 @@ from io import TextIOWrapper
 import click
 
 from proxy.background import HERE
-from proxy.cli import maintenance, numbers
+from proxy.cli import copies, maintenance, numbers
 from proxy.cli.context import load_settings
 from proxy.cli.demo import demo
 from proxy.cli.demo_history import demo_history
@@ -16,7 +16,12 @@ from simulator.__main__ import simulate
 
 
 @click.group(
-    commands=[doctor, simulate, demo, demo_history, *numbers.COMMANDS, *maintenance.COMMANDS]
+    commands=[
+        *(doctor, simulate, demo, demo_history),
+        *numbers.COMMANDS,
+        *maintenance.COMMANDS,
+        *copies.COMMANDS,
+    ]
 )
 @click.version_option(package_name="tryon-proxy")
 def cli() -> None:

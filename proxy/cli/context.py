@@ -32,14 +32,21 @@ def with_database(command: Command) -> Command:
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            with closing(services.database(load_settings())) as database:
+            with sentences(), closing(services.database(load_settings())) as database:
                 command(database, *arguments, **options)
         except BadQuestion as error:
             raise click.UsageError(f"--{error}") from None
-        except StorageUnavailable as error:
-            raise click.ClickException(f"the database: {error}") from None
 
     return run
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """End a command in a sentence where the database fails it."""
+    try:
+        yield
+    except StorageUnavailable as error:
+        raise click.ClickException(f"the database: {error}") from None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
 from storage.database import engine, private_counters
 from storage.events import Entry
-from storage.store import StorageUnavailable
+from storage.store import Damaged, StorageUnavailable
 
 CLOCK_TOLERANCE_S = 60
 WAIT_S = 5.0
@@ -58,6 +58,8 @@ def _database(settings: Settings) -> Check:
     try:
         with closing(services.database(settings)) as database:
             database.store.commit([Entry()])
+    except Damaged as error:
+        return Check("database", False, str(error))
     except StorageUnavailable as error:
         mend = "The folder must exist, and the file be writable for the user that serves."
         return Check("database", False, str(error), mend)

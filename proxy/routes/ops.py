@@ -10,7 +10,7 @@ from proxy.web import openapi
 from proxy.web.openapi import JSON, TEXT, WORDS, object_of
 from proxy.web.problems import Problem
 from storage.events import Entry
-from storage.store import StorageUnavailable
+from storage.store import Damaged, FilesGone, StorageUnavailable
 
 DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
 
@@ -79,6 +79,8 @@ def interface() -> Response:
 def _database() -> str | None:
     try:
         services().writer.submit(Entry())
+    except (Damaged, FilesGone) as error:
+        return str(error)
     except StorageUnavailable:
         return "nothing can be written"
     return None

@@ -166,6 +166,7 @@ class Sessions:
     def _create(self, click: Click, attempt_id: str) -> Attempt:
         self.limits.admit_session(click.client)
         self.limits.admit_product(click.product.product_id)
+        self.store.check()  # a session that cannot be recorded is not bought
         try:
             spent = self.limits.spend()
         except LimitReached as reached:

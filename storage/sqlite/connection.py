@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
+from storage.store import Damaged, StorageUnavailable
+
 Connection = sqlite3.Connection
 Cursor = sqlite3.Cursor
 Error = sqlite3.Error
@@ -18,6 +20,7 @@ VERSION: str = sqlite3.sqlite_version
 # Bytes of the write-ahead log that are kept for later. It is larger while somebody reads for long.
 LARGEST_LOG = 16 * 1024 * 1024
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> Connection:
@@ -36,6 +39,13 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
     connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten with zeros
     connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG:d}")
     return connection
+
+
+def unavailable(path: Path, error: Exception) -> StorageUnavailable:
+    """Return what to raise for what a database's program or the system raised."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGED:
+        return Damaged(f"{path.name}: {error}")
+    return StorageUnavailable(str(error))
 
 
 def _set_journal(connection: Connection, until: float) -> None:

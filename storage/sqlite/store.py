@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import threading
@@ -17,11 +18,15 @@ from sqlite_utils import Database
 from storage.events import Entry
 from storage.funnel import Attempt
 from storage.numbers import Numbers
+from storage.sqlite.backup import rescue
 from storage.sqlite.batch import SELECT_ATTEMPT, Batch
-from storage.sqlite.connection import Connection, Error, IntegrityError, connect
-from storage.sqlite.migrations import migrations
+from storage.sqlite.connection import Connection, Error, IntegrityError, connect, unavailable
+from storage.sqlite.files import Files, assert_belonging, open_locks, share
+from storage.sqlite.migrations import migrations, unknown
 from storage.sqlite.numbers import SQLiteNumbers
-from storage.store import Changes, Committed, Conflict, StorageUnavailable
+from storage.store import Changes, Committed, Conflict, FilesGone, StorageUnavailable
+
+log = logging.getLogger("tryon.store")
 
 MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
 
@@ -39,18 +44,32 @@ class SQLiteStore:
         self.zone = zone
         self._opened = ExitStack()
         try:
-            self._locks = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._locks = open_locks(path)
             self._opened.callback(os.close, self._locks)
+            share(self._locks)
+            assert_belonging(path, self._locks)
             self._writer = self._opened.enter_context(closing(connect(path)))
             with self._turn():
-                migrations.apply(Database(self._writer))
+                self._migrate()
             self._reader = self._opened.enter_context(closing(connect(path)))
             self._reader.execute("PRAGMA query_only = ON")
+            self._files = Files(path, self._locks)
+        except StorageUnavailable:
+            self._opened.close()
+            raise
         except (Error, OSError) as error:
             self._opened.close()
-            raise StorageUnavailable(f"{path}: {error}") from error
+            raise unavailable(path, error) from error
         self._reading = threading.Lock()
+        self._rescued = False
         self._version = -1
+
+    def _migrate(self) -> None:
+        self._writer.execute("PRAGMA wal_checkpoint")  # which notices where the end is missing
+        db = Database(self._writer)
+        if later := unknown(db):
+            raise StorageUnavailable(f"{self.path} is of a later version ({', '.join(later)})")
+        migrations.apply(db)
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         results: list[Committed | Exception] = []
@@ -59,6 +78,9 @@ class SQLiteStore:
                 batch = Batch(db, self.zone, entries)
                 results.extend(map(batch.add, entries))
                 batch.flush()
+        except FilesGone:
+            self._rescue()
+            raise
         except StorageUnavailable:
             raise
         except Exception as error:
@@ -74,22 +96,44 @@ class SQLiteStore:
         except StorageUnavailable as error:
             return error
 
+    def check(self) -> None:
+        self._files.check()
+
+    def _rescue(self) -> None:
+        """Keep what was stored, which ends with the workers; one of them does, once."""
+        if self._rescued:
+            return
+        self._rescued = True
+        if not self._opened.enter_context(self.claim("rescue")):
+            return
+        try:
+            rescued = rescue(self._writer, self.path)
+        except (Error, OSError) as error:
+            log.error("what was stored could not be kept: %s", error)
+        else:
+            log.error("all that was stored is in %s: stop the app and restore it", rescued)
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Open a transaction on the writing connection, which holds all others off."""
+        """Open a transaction on the writing connection, which holds all others off.
+
+        Nothing is written to files that are not at their paths, and none of it is said to be done.
+        """
         try:
             with self._turn():
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
+                    self.check()
                     yield self._writer
                     self._writer.execute("COMMIT")
+                    self.check()
                 finally:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
         except IntegrityError:
             raise
         except (Error, OSError) as error:
-            raise StorageUnavailable(str(error)) from error
+            raise unavailable(self.path, error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -97,13 +141,14 @@ class SQLiteStore:
 
         Meanwhile the write-ahead log can only grow; writers are not held off.
         """
+        self.check()  # or it would open, or make, another one
         try:
             with closing(connect(self.path)) as db:
                 db.execute("BEGIN")
                 db.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
                 yield db
         except (Error, OSError) as error:
-            raise StorageUnavailable(str(error)) from error
+            raise unavailable(self.path, error) from error
 
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False as long as somebody reads what only the log has."""
@@ -150,7 +195,7 @@ class SQLiteStore:
             with self._reading:
                 return self._reader.execute(sql, values).fetchall()
         except Error as error:
-            raise StorageUnavailable(str(error)) from error
+            raise unavailable(self.path, error) from error
 
     def _attempt_where(self, condition: str, value: str) -> Attempt | None:
         rows = self.read(f"{SELECT_ATTEMPT} WHERE {condition}", value)
@@ -199,6 +244,7 @@ class SQLiteStore:
 
     def map_word(self, word: str, outcome: str | None) -> None:
         # On a connection of its own: the store's is the writer's, which may be within a commit.
+        self.check()
         try:
             with closing(connect(self.path)) as db:
                 db.execute("BEGIN IMMEDIATE")
@@ -208,8 +254,9 @@ class SQLiteStore:
                 text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('mapping', ?)", (text,))
                 db.execute("COMMIT")
+                self.check()
         except Error as error:
-            raise StorageUnavailable(str(error)) from error
+            raise unavailable(self.path, error) from error
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.path.absolute().parent).free

@@ -20,6 +20,12 @@ COUNTS = (
 KEY_TYPE = {"utc_hour": "INTEGER", "bucket": "INTEGER"}
 
 
+def unknown(db: Database) -> list[str]:
+    """Name the changes of a database that this version does not know: a later one made them."""
+    known = {each.name for each in migrations.pending(Database(memory=True))}
+    return [each.name for each in migrations.applied(db) if each.name not in known]
+
+
 def run_script(db: Database, name: str) -> None:
     """Run a file of statements; each ends with a semicolon at the end of its line."""
     for statement in (HERE / name).read_text().split(";\n"):

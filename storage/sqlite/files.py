@@ -1,0 +1,138 @@
+"""The files of a database: whether they belong together, who has them open, and whether those that
+are open are still the ones at their paths.
+
+What is committed to a file whose name is gone, or has become another file's, ends with the process.
+
+The lock file beside them has a line for all processes: the greatest size of the database since one
+of them was the first to open it, and the numbers of database and log on their disk.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from storage.sqlite.connection import WAL_IS_SAFE
+from storage.store import Damaged, FilesGone, StorageUnavailable
+
+LOGS = ("-wal", "-shm")  # the write-ahead log and its index
+OPEN = (1 << 62) + 1  # the byte of the lock file that is locked while a database is open
+IN_WAL_MODE = b"\2\2"  # bytes 18 and 19 of a file that may have a write-ahead log
+
+
+def open_locks(path: Path) -> int:
+    """Open the lock file of a database, to be closed by whoever has no lock on it any more."""
+    return os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def share(locks: int) -> None:
+    """Say that the database is open here, until the lock file is closed."""
+    with suppress(BlockingIOError):
+        fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, OPEN)
+        os.pwrite(locks, _line(0), 0)  # nobody else has it open: it may be smaller than it was
+    fcntl.lockf(locks, fcntl.LOCK_SH, 1, OPEN)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep everybody from opening a database.
+
+    :raises StorageUnavailable: somebody has it open.
+    """
+    locks = open_locks(path)
+    try:
+        fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, OPEN)
+        yield
+    except BlockingIOError:
+        raise StorageUnavailable(f"{path} is in use; stop the app first") from None
+    finally:
+        os.close(locks)
+
+
+def assert_belonging(path: Path, locks: int) -> None:
+    """Look whether the write-ahead log beside a database is its own. To be called before it is
+    opened: SQLite would apply any.
+
+    A file that was put there is known by its journal mode if it is a backup of ours, and by its
+    number on the disk if it was moved there and the log stayed.
+
+    :raises Damaged: the log is another file's.
+    """
+    log = Path(f"{path}-wal")
+    if not (path.exists() and log.exists() and log.stat().st_size):
+        return
+    with path.open("rb") as file:
+        mode = file.read(20)[18:]
+    _, database, its_log = _noted(locks)
+    moved = its_log == log.stat().st_ino and database != path.stat().st_ino
+    if mode != IN_WAL_MODE or moved:
+        raise Damaged(f"{log.name} is not of this {path.name}, which was put there without it")
+
+
+class Files:
+    """The files that this process has open as the database at a path.
+
+    :raises FilesGone: those at the paths are not the ones that were opened a moment ago.
+    """
+
+    def __init__(self, path: Path, locks: int) -> None:
+        self._path = path
+        self._locks = locks
+        paths = [path.with_name(path.name + suffix) for suffix in LOGS if WAL_IS_SAFE]
+        self._known = {each: _identity(each.stat()) for each in (path, *paths)}
+        if not set(self._known.values()) <= _open_files():
+            raise FilesGone(f"{path.name} was replaced")
+        self._size = 0
+        self._check_size()
+
+    def check(self) -> None:
+        """Look whether all of them are at their paths. By `stat` alone: to open one of them and
+        close it again would drop SQLite's locks on it (POSIX).
+
+        :raises FilesGone: one was deleted, or another took its place.
+        :raises Damaged: the database was truncated.
+        """
+        for path, known in self._known.items():
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                raise FilesGone(f"{path.name} was deleted") from None
+            if _identity(found) != known:
+                raise FilesGone(f"{path.name} was replaced")
+            if path is self._path and found.st_size != self._size:
+                self._check_size()
+
+    def _check_size(self) -> None:
+        """Beside its log a database only grows, but where one process alone has it open."""
+        if not WAL_IS_SAFE:
+            return
+        numbers = [number for _, number in self._known.values()][:2]
+        greatest, *noted = _noted(self._locks)
+        size = self._path.stat().st_size
+        if noted == numbers and size < greatest:
+            raise Damaged(f"{self._path.name} was truncated")
+        self._size = size
+        os.pwrite(self._locks, _line(size, *numbers), 0)
+
+
+def _line(*numbers: int) -> bytes:
+    return b"".join(b"%20d" % each for each in numbers)
+
+
+def _noted(locks: int) -> list[int]:
+    """Read the lock file's line: size, number of the database, number of its log."""
+    numbers = [int(each) for each in os.pread(locks, 60, 0).split()]
+    return numbers if len(numbers) == 3 else [0, 0, 0]
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
+
+
+def _open_files() -> set[tuple[int, int]]:
+    found = set()
+    for number in Path("/dev/fd").iterdir():
+        with suppress(OSError):  # the listing's own is closed by now
+            found.add(_identity(os.fstat(int(number.name))))
+    return found

@@ -1,0 +1,97 @@
+"""The database's files are deleted, replaced or cut off under the running app."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Shop, Vendor, http, running_shop, unique
+from tests.wire import assert_whole
+
+
+def readiness(shop: Shop) -> tuple[int, str]:
+    answer = http().get(f"{shop.url}/readyz")
+    return answer.status_code, answer.json()["parts"]["database"]
+
+
+@contextmanager
+def away(path: Path) -> Iterator[None]:
+    """Move a file to another place, and back."""
+    elsewhere = path.with_name("elsewhere")
+    path.rename(elsewhere)
+    try:
+        yield
+    finally:
+        elsewhere.rename(path)
+
+
+def assert_nothing_is_acknowledged(shop: Shop, vendor: Vendor, product_id: str, why: str) -> None:
+    for _ in range(4):  # both workers
+        assert vendor.call_back(product_id, state="completed")[0]["status"] == 503
+    other = unique()
+    answer = shop.click(other)
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+    assert vendor.calls(other) == 0
+    status, part = readiness(shop)
+    assert status == 503
+    assert why in part
+    assert why in shop.logged()
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
+    """A shop whose files each test puts back."""
+    with running_shop(tmp_path_factory.mktemp("moved"), vendor) as shop:
+        yield shop
+
+
+@pytest.mark.parametrize("file", ["tryon.db", "tryon.db-wal", "tryon.db-shm"])
+def test_nothing_is_acknowledged_while_a_file_is_not_at_its_path(
+    moved: Shop, vendor: Vendor, file: str
+) -> None:
+    product_id = unique()
+    session = moved.click(product_id).json()
+    with away(moved.folder / file):
+        assert_nothing_is_acknowledged(moved, vendor, product_id, f"{file} was deleted")
+        assert moved.state(session) == "waiting"  # who only reads is served
+        assert not (moved.folder / file).exists()
+        shutil.copyfile(moved.folder / "elsewhere", moved.folder / file)
+        assert_nothing_is_acknowledged(moved, vendor, product_id, f"{file} was replaced")
+    assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
+    assert moved.state(session) == "completed"
+    assert readiness(moved) == (200, "ok")
+    assert_whole(moved)
+
+
+def test_nothing_is_acknowledged_once_the_file_is_cut_off(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        product_id = unique()
+        shop.click(product_id)
+        assert readiness(shop) == (200, "ok")
+        with shop.database.open("r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.truncate(size // 2)
+        assert_nothing_is_acknowledged(shop, vendor, product_id, "tryon.db was truncated")
+
+
+def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        product_id = unique()
+        session = shop.click(product_id).json()
+        for file in tmp_path.glob("tryon.db*"):
+            file.unlink()
+        assert_nothing_is_acknowledged(shop, vendor, product_id, "tryon.db was deleted")
+        (rescued,) = tmp_path.glob("tryon.db.rescued-*")
+        assert f"all that was stored is in {rescued}" in shop.logged()
+        shop.stop()
+        restored = shop.command("restore", str(rescued))
+        assert restored.returncode == 0, restored.stderr
+        shop.start()
+        assert shop.state(session) == "waiting"
+        assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
+        assert_whole(shop)

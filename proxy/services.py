@@ -2,7 +2,6 @@
 
 from flask import current_app
 
-from proxy.background import run_apart
 from proxy.catalog import products
 from proxy.catalog.products import Catalog
 from proxy.settings import Settings
@@ -36,8 +35,7 @@ class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         opened = database(settings)
-        if opened.maintenance.ensure_timezone():
-            run_apart("rebuild", "--quiet")
+        opened.maintenance.ensure_timezone()
         self.store = opened.store
         self.catalog: Catalog = products.current(settings.catalog) if settings.catalog else {}
         self.links = Links(settings.public_url)
@@ -65,7 +63,7 @@ class Services:
         )
         self.threads = Threads(2)
         expiry.start(self.store, self.writer)
-        expiry.start_purging(self.store)
+        expiry.start_jobs(self.store, opened.jobs)
 
 
 def services() -> Services:

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import VERSION, WAL_IS_SAFE, Error
 from storage.sqlite.counters import SQLiteCounters
+from storage.sqlite.jobs import SQLiteJobs
 from storage.sqlite.maintenance import SQLiteMaintenance
 from storage.sqlite.store import SQLiteStore
-from storage.store import Counters, Engine, Maintenance, StorageUnavailable, Store
+from storage.store import Counters, Engine, Jobs, Maintenance, StorageUnavailable, Store
 
 __all__ = ["Database", "backup", "engine", "open_counters", "open_database", "private_counters"]
 __all__ += ["restore"]
@@ -21,6 +22,7 @@ class Database:
 
     store: Store
     maintenance: Maintenance
+    jobs: Jobs
 
     def close(self) -> None:
         self.store.close()
@@ -32,7 +34,7 @@ def open_database(path: Path, zone: ZoneInfo) -> Database:
     :raises StorageUnavailable: it cannot be opened.
     """
     store = SQLiteStore(path, zone)
-    return Database(store, SQLiteMaintenance(store))
+    return Database(store, SQLiteMaintenance(store), SQLiteJobs(store.read, store.aside))
 
 
 def open_counters(path: Path) -> Counters:

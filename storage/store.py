@@ -97,8 +97,11 @@ class Store(Protocol):
     def mapping(self) -> dict[str, str]:
         """The vendor's words that the merchant has mapped, and their outcomes."""
 
-    def map_word(self, word: str, outcome: str | None) -> None:
-        """Let a word mean an outcome from now on; None takes the mapping back."""
+    def map_word(self, word: str, outcome: str | None, replay_ms: int) -> None:
+        """Let a word mean an outcome from now on; None takes the mapping back.
+
+        At `replay_ms` a job reads stored callbacks again.
+        """
 
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """Hold `key` as long as the context lasts; False if another worker holds it."""
@@ -107,6 +110,26 @@ class Store(Protocol):
         """Return the free space where it writes, in bytes."""
 
     def close(self) -> None: ...
+
+
+class Job(NamedTuple):
+    """A command to be run by whichever worker is first, at a moment or after it."""
+
+    command: str  # of `tryon`
+    due_ms: int
+
+
+class Jobs(Protocol):
+    """Jobs that wait in the database until one worker has done them: one for each command."""
+
+    def put(self, job: Job) -> None:
+        """Add a job, in the place of one with the same command."""
+
+    def waiting(self) -> list[Job]:
+        """List all jobs, the first that is due first."""
+
+    def done(self, job: Job) -> None:
+        """Strike a job off, unless it was put anew while it was done."""
 
 
 class Counters(Protocol):
@@ -184,7 +207,10 @@ class Maintenance(Protocol):
         """
 
     def ensure_timezone(self) -> bool:
-        """Count by the days of the store's zone from now on; True where a rebuild has to follow."""
+        """Count by the days of the store's zone from now on.
+
+        True where it was another's before: what is counted already moves with a job, a rebuild.
+        """
 
     def purge(self, before_day: str, progress: Progress = quiet) -> int:
         """Delete the raw rows of all days before a day, and return how many; totals stay.

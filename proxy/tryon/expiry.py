@@ -1,4 +1,4 @@
-"""Background work of every worker: expire sessions, purge old raw rows."""
+"""Background work of every worker: expire sessions, do the jobs that wait in the database."""
 
 import logging
 import threading
@@ -6,11 +6,12 @@ import time
 
 from proxy.background import run_apart
 from storage.events import Entry, event, now_ms
-from storage.store import StorageUnavailable, Store
+from storage.store import Job, Jobs, StorageUnavailable, Store
 from storage.writer import Writer
 
 EVERY_S = 1.0
-PURGE_EVERY_S = 6 * 3600.0
+PURGE_EVERY_MS = 6 * 3_600_000
+AGAIN_AFTER_MS = 60_000
 AT_ONCE = 500
 
 log = logging.getLogger("tryon.sweep")
@@ -42,14 +43,39 @@ def start(store: Store, writer: Writer) -> None:
     threading.Thread(target=run, name="sweep", daemon=True).start()
 
 
-def start_purging(store: Store) -> None:
-    """Purge old raw rows now and then, by whichever worker is first."""
+def start_jobs(store: Store, jobs: Jobs) -> None:
+    """Do what waits to be done for ever, in the background."""
 
     def run() -> None:
         while True:
-            time.sleep(PURGE_EVERY_S)
-            with store.claim("purge") as mine:
-                if mine:
-                    run_apart("purge", "--quiet").wait()
+            time.sleep(EVERY_S)
+            try:
+                do_jobs(store, jobs)
+            except StorageUnavailable as error:
+                log.warning("jobs wait: %s", error)
+            except Exception:
+                log.exception("a job failed, and waits")
 
-    threading.Thread(target=run, name="purge", daemon=True).start()
+    threading.Thread(target=run, name="jobs", daemon=True).start()
+
+
+def do_jobs(store: Store, jobs: Jobs) -> None:
+    """Do the jobs that are due, but for those that another worker does just now."""
+    waiting = jobs.waiting()
+    if "purge" not in {job.command for job in waiting}:
+        jobs.put(Job("purge", now_ms() + PURGE_EVERY_MS))
+    for job in waiting:
+        if job.due_ms <= now_ms():
+            with store.claim(f"job:{job.command}") as mine:
+                if mine and job in jobs.waiting():
+                    _do(jobs, job)
+
+
+def _do(jobs: Jobs, job: Job) -> None:
+    """Run a job to its end; one that is killed or fails is done again."""
+    status = run_apart(job.command, "--quiet").wait()
+    if status == 0:
+        jobs.done(job)
+    else:
+        log.error("tryon %s ended with %s, and is run again later", job.command, status)
+        jobs.put(Job(job.command, now_ms() + AGAIN_AFTER_MS))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
+from storage.events import now_ms
 from storage.store import StorageUnavailable, Store
 
 # How an attempt ends, by the state's word; `opened` and `progress` end nothing. A word that is not
@@ -27,6 +28,8 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
 )
 # What a word can be mapped to. `progress`: the try-on goes on; `other` takes a mapping back.
 CHOICES = ("completed", "abandoned", "failed", "cancelled", "expired", "progress", "other")
+# Until every worker knows a new mapping, so that no callback falls between it and the replay.
+REPLAY_AFTER_MS = 2_000
 KNOWN_FOR_S = 1.0  # a callback should cost no look at the database for what hardly ever changes
 
 
@@ -52,6 +55,7 @@ class Outcomes:
         return self._known
 
     def map(self, word: str, outcome: str) -> None:
-        """Let a word mean an outcome of CHOICES from now on."""
-        self._store.map_word(normal_word(word), None if outcome == "other" else outcome)
+        """Let a word mean an outcome of CHOICES from now on, and soon in earlier callbacks too."""
+        meaning = None if outcome == "other" else outcome
+        self._store.map_word(normal_word(word), meaning, now_ms() + REPLAY_AFTER_MS)
         self._known_until = 0.0

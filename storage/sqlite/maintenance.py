@@ -13,9 +13,10 @@ from storage.events import Entry, Event, now_ms
 from storage.funnel import local_day
 from storage.sqlite import deletion, recount
 from storage.sqlite.batch import SELECT_EVENTS, Terms, to_event
+from storage.sqlite.jobs import put_job
 from storage.sqlite.store import SQLiteStore
 from storage.sqlite.turns import in_turns
-from storage.store import Committed, Difference, Progress, Read, StorageUnavailable, quiet
+from storage.store import Committed, Difference, Job, Progress, Read, StorageUnavailable, quiet
 
 LOG_TRIES = 50
 
@@ -54,7 +55,10 @@ class SQLiteMaintenance:
         if self._store.read(settled) == [(self._store.zone.key,)]:
             return False
         with self._store.transaction() as db:
-            return recount.use_timezone(db, self._store.zone)
+            moved = recount.use_timezone(db, self._store.zone)
+            if moved:
+                put_job(db, Job("rebuild", now_ms()))
+        return moved
 
     def purge(self, before_day: str, progress: Progress = quiet) -> int:
         # The line is drawn first, so that nothing can arrive behind it, and never moves back.

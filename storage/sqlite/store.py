@@ -22,9 +22,10 @@ from storage.sqlite.backup import rescue
 from storage.sqlite.batch import SELECT_ATTEMPT, Batch
 from storage.sqlite.connection import Connection, Error, IntegrityError, connect, unavailable
 from storage.sqlite.files import Files, assert_belonging, open_locks, share
+from storage.sqlite.jobs import put_job
 from storage.sqlite.migrations import migrations, unknown
 from storage.sqlite.numbers import SQLiteNumbers
-from storage.store import Changes, Committed, Conflict, FilesGone, StorageUnavailable
+from storage.store import Changes, Committed, Conflict, FilesGone, Job, StorageUnavailable
 
 log = logging.getLogger("tryon.store")
 
@@ -150,6 +151,22 @@ class SQLiteStore:
         except (Error, OSError) as error:
             raise unavailable(self.path, error) from error
 
+    @contextmanager
+    def aside(self) -> Iterator[Connection]:
+        """Open a short transaction on a connection of its own, from any thread.
+
+        The store's own is the writer's, which may be within a commit.
+        """
+        self.check()
+        try:
+            with closing(connect(self.path)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
+                self.check()
+        except (Error, OSError) as error:
+            raise unavailable(self.path, error) from error
+
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False as long as somebody reads what only the log has."""
         with closing(connect(self.path, busy_ms=200)) as db:
@@ -242,21 +259,14 @@ class SQLiteStore:
         rows = self.read(MAPPING)
         return dict(json.loads(rows[0][0])) if rows else {}
 
-    def map_word(self, word: str, outcome: str | None) -> None:
-        # On a connection of its own: the store's is the writer's, which may be within a commit.
-        self.check()
-        try:
-            with closing(connect(self.path)) as db:
-                db.execute("BEGIN IMMEDIATE")
-                row = db.execute(MAPPING).fetchone()
-                mapped = {**json.loads(row[0] if row else "{}"), word: outcome}
-                kept = {word: outcome for word, outcome in mapped.items() if outcome}
-                text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-                db.execute("INSERT OR REPLACE INTO meta VALUES ('mapping', ?)", (text,))
-                db.execute("COMMIT")
-                self.check()
-        except Error as error:
-            raise unavailable(self.path, error) from error
+    def map_word(self, word: str, outcome: str | None, replay_ms: int) -> None:
+        with self.aside() as db:
+            row = db.execute(MAPPING).fetchone()
+            mapped = {**json.loads(row[0] if row else "{}"), word: outcome}
+            kept = {word: outcome for word, outcome in mapped.items() if outcome}
+            text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('mapping', ?)", (text,))
+            put_job(db, Job("replay", replay_ms))
 
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.path.absolute().parent).free

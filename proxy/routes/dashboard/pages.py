@@ -1,13 +1,11 @@
 """`/dashboard/…`: the merchant's pages. The numbers of each come from one snapshot."""
 
 import re
-import threading
 from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from proxy.background import run_apart
 from proxy.numbers import charts, timeline
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import NAMES, overview, table
@@ -22,8 +20,6 @@ from storage.numbers import LISTED
 
 ATTEMPT = re.compile(r"[0-9a-f]{32}")
 ROWS = 500  # of a table on a page of its own
-# Until every worker knows a new mapping, so that no callback falls between it and the replay.
-REPLAY_AFTER_S = 2.0
 
 routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
@@ -159,9 +155,6 @@ def map_word() -> Response:
     if not word.strip() or len(word) > 200 or outcome not in CHOICES:
         raise Problem("bad_request", "word and outcome: choose one of the list")
     services().threads.run(services().outcomes.map, word, outcome)
-    timer = threading.Timer(REPLAY_AFTER_S, run_apart, ("replay", "--quiet"))
-    timer.daemon = True
-    timer.start()
     return services().login.go("/dashboard/words", mapped=word)
 
 

@@ -67,7 +67,7 @@ def test_a_rebuild_says_what_it_did(environ: dict[str, str]) -> None:
 def test_a_replay_reads_callbacks_by_the_mapping_of_now(environ: dict[str, str]) -> None:
     assert run(environ, "replay").stdout == "0 callbacks say something else now.\n"
     with closing(SQLiteStore(Path(environ["TRYON_DATABASE"][10:]), ZoneInfo("UTC"))) as store:
-        store.map_word("weird", "failed")
+        store.map_word("weird", "failed", AT)
     assert run(environ, "replay").stdout == "1 callbacks say something else now.\n"
     again = run(environ, "replay", "--quiet")
     assert (again.exit_code, again.output) == (0, "")

@@ -1,31 +1,118 @@
 """What has to happen in time, without anybody asking."""
 
 import subprocess
-import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from proxy.tryon import expiry as sweep
-from storage.sqlite.store import SQLiteStore
-from storage.store import StorageUnavailable
+from storage.database import Database, open_database
+from storage.events import now_ms
+from storage.store import Job, StorageUnavailable
 from tests.servers import eventually
+from tests.storage.workers import CLAIM, child
 
 
-def test_old_rows_are_purged_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, ...]] = []
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with closing(open_database(tmp_path / "tryon.db", ZoneInfo("UTC"))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The commands that were run, each of which ends well, but for "fails"."""
+    found: list[tuple[str, ...]] = []
 
     def run_apart(*arguments: str) -> "subprocess.Popen[bytes]":
-        asked.append(arguments)
-        monkeypatch.setattr(sweep, "PURGE_EVERY_S", 3_600.0)  # once is enough
-        return subprocess.Popen([sys.executable, "-c", ""])
+        found.append(arguments)
+        return subprocess.Popen(["false" if arguments[0] == "fails" else "true"])
 
-    monkeypatch.setattr(sweep, "PURGE_EVERY_S", 0.01)
     monkeypatch.setattr(sweep, "run_apart", run_apart)
-    sweep.start_purging(SQLiteStore(tmp_path / "tryon.db", ZoneInfo("UTC")))
-    eventually(lambda: asked)
-    assert asked == [("purge", "--quiet")]
+    return found
+
+
+def test_a_job_is_done_once_it_is_due_and_once(
+    database: Database, ran: list[tuple[str, ...]]
+) -> None:
+    later = Job("rebuild", now_ms() + 3_600_000)
+    database.jobs.put(Job("replay", 1))
+    database.jobs.put(later)
+    for _ in range(2):
+        sweep.do_jobs(database.store, database.jobs)
+    assert ran == [("replay", "--quiet")]
+    assert later in database.jobs.waiting()
+
+
+def test_a_job_that_fails_is_done_again_later(
+    database: Database, ran: list[tuple[str, ...]]
+) -> None:
+    database.jobs.put(Job("fails", 1))
+    for _ in range(2):
+        sweep.do_jobs(database.store, database.jobs)
+    assert ran == [("fails", "--quiet")]
+    (again,) = [job for job in database.jobs.waiting() if job.command == "fails"]
+    assert again.due_ms > now_ms() + 30_000
+
+
+def test_a_job_that_is_put_anew_while_it_is_done_is_done_again(database: Database) -> None:
+    first, second = Job("replay", 1), Job("replay", 2)
+    database.jobs.put(first)
+    database.jobs.put(second)
+    database.jobs.done(first)
+    assert database.jobs.waiting() == [second]
+    database.jobs.done(second)
+    assert database.jobs.waiting() == []
+
+
+def test_a_job_that_another_worker_does_is_left_to_it(
+    database: Database, ran: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    database.jobs.put(Job("replay", 1))
+    holder = child(CLAIM, tmp_path / "tryon.db", "job:replay")
+    sweep.do_jobs(database.store, database.jobs)
+    assert ran == []
+    holder.kill()  # as a worker may be: the next one takes over
+    holder.communicate(timeout=30)
+    sweep.do_jobs(database.store, database.jobs)
+    assert ran == [("replay", "--quiet")]
+
+
+def test_a_purge_is_due_every_six_hours_however_often_workers_start(
+    database: Database, ran: list[tuple[str, ...]]
+) -> None:
+    sweep.do_jobs(database.store, database.jobs)
+    (purge,) = database.jobs.waiting()
+    assert purge.command == "purge"
+    assert 21_590_000 < purge.due_ms - now_ms() <= 21_600_000
+    sweep.do_jobs(database.store, database.jobs)
+    assert database.jobs.waiting() == [purge]
+    database.jobs.put(Job("purge", 1))
+    for _ in range(2):
+        sweep.do_jobs(database.store, database.jobs)
+    assert ran == [("purge", "--quiet")]
+    (again,) = database.jobs.waiting()
+    assert again.due_ms > purge.due_ms - 60_000
+
+
+def test_jobs_go_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures = [StorageUnavailable("locked"), ValueError("a row is broken")]
+
+    def fails(*_: object) -> None:
+        if failures:
+            raise failures.pop()
+        monkeypatch.setattr(sweep, "EVERY_S", 3_600.0)
+        done.set()
+
+    done = threading.Event()
+    monkeypatch.setattr(sweep, "EVERY_S", 0.01)
+    monkeypatch.setattr(sweep, "do_jobs", fails)
+    sweep.start_jobs(None, None)  # type: ignore[arg-type]
+    assert done.wait(30)
 
 
 @pytest.mark.parametrize("error", [StorageUnavailable("locked"), ValueError("a row is broken")])

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import requests
 
-from tests.routes.dashboard.merchant import log_in_once, stats, token
-from tests.servers import Shop, Vendor, eventually, unique
+from tests.routes.dashboard.merchant import log_in, log_in_once, stats, token
+from tests.servers import Shop, Vendor, eventually, running_shop, unique
 from tests.storage.histories import (
     ZONE,
     attempt_id,
@@ -117,6 +118,21 @@ def test_a_word_that_is_mapped_moves_its_attempts(
     shop.click(again)
     call_back(shop, vendor, again, word.lower().replace(" ", "-"))
     assert stats(shop, product_id=again)["totals"]["completed"] == 1
+
+
+def test_a_mapping_outlives_the_workers_that_took_it(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        product_id, word = unique(), unique("Half Way")
+        shop.click(product_id)
+        call_back(shop, vendor, product_id, word)
+        merchant = log_in(shop)
+        page = merchant.get(f"{shop.url}/dashboard/words").text
+        fields = {"token": token(page), "word": word, "outcome": "completed"}
+        merchant.post(f"{shop.url}/dashboard/words", data=fields)
+        shop.kill()
+        shop.start()
+        done = {"other": 0, "completed": 1}
+        eventually(lambda: done.items() <= stats(shop, product_id=product_id)["totals"].items())
 
 
 @pytest.mark.parametrize("fields", [{}, {"token": ""}, {"token": "wrong"}, {"token": "é" * 32}])

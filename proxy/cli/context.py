@@ -1,5 +1,6 @@
 """Shared by the commands: settings, the open database, a progress bar."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
@@ -59,6 +60,15 @@ def progress(
         yield lambda some: bars.advance(task, some)
 
 
+def put(text: str) -> None:
+    """Write data to standard output as it is; a terminal gets nothing but its printable part."""
+    if sys.stdout.isatty():
+        text = "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def printable(text: str) -> str:
-    """Replace what would move a terminal's cursor: product ids come from browsers."""
+    """Replace what would move a terminal's cursor, or turn its text about: product ids come from
+    browsers."""
     return "".join(letter if letter.isprintable() else "�" for letter in text)

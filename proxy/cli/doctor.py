@@ -13,7 +13,7 @@ from rich.table import Table
 
 from proxy import services
 from proxy.catalog import products
-from proxy.cli.context import console
+from proxy.cli.context import console, printable
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
@@ -147,7 +147,7 @@ def doctor(context: click.Context) -> None:
     failed = False
     for check in checks(settings):
         mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]![/]"}[check.ok]
-        console.print(f"{mark} {escape(check.name)}: {escape(check.found)}")
+        console.print(f"{mark} {escape(check.name)}: {escape(printable(check.found))}")
         if check.mend:
             console.print(f"  {escape(check.mend)}")
         failed = failed or check.ok is False

@@ -1,7 +1,6 @@
 """The commands that show and export the numbers: stats, events, export, forecast."""
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +13,15 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from proxy.cli.context import Command, console, load_settings, printable, progress, with_database
+from proxy.cli.context import (
+    Command,
+    console,
+    load_settings,
+    printable,
+    progress,
+    put,
+    with_database,
+)
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.definitions import label
 from proxy.numbers.questions import BY, Question, answer, read_question, today
@@ -58,7 +65,8 @@ def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) 
     """Show the funnel of a period (30 days by default), and what it is made of."""
     asks_for = question(database.store.zone, asked)
     if as_csv:
-        sys.stdout.writelines(exports.table(database.store, asks_for, asks_for.by or "day"))
+        for part in exports.table(database.store, asks_for, asks_for.by or "day"):
+            put(part)
         return
     with database.store.numbers() as numbers:
         found = answer(numbers, asks_for)
@@ -110,14 +118,14 @@ def events(database: Database, follow: bool, as_json: bool, as_csv: bool) -> Non
     """Show the newest events, the oldest of them first."""
     last, limit = 0, timeline.LATEST
     if as_csv:
-        click.echo(exports.lines([timeline.LATEST_COLUMNS]), nl=False)
+        put(exports.lines([timeline.LATEST_COLUMNS]))
     while True:
         with database.store.numbers() as numbers:
             found = timeline.latest(numbers, last, limit)
         for event in reversed(found):
             last = event["id"]
             if as_csv:
-                click.echo(exports.lines([event.values()]), nl=False)
+                put(exports.lines([event.values()]))
             else:
                 click.echo(json.dumps(event) if as_json else _line(event, database.store.zone))
         if not follow:
@@ -142,7 +150,8 @@ def export(database: Database, name: str, output: Path | None, **asked: str | No
     store, asks_for, total = database.store, question(database.store.zone, asked), None
     parts = exports.export(store, asks_for, name)
     if output is None:
-        sys.stdout.writelines(parts)
+        for part in parts:
+            put(part)
         return
     if name != "daily":
         with store.numbers() as numbers:
@@ -168,7 +177,7 @@ def forecast(database: Database, as_json: bool, as_csv: bool) -> None:
         click.echo(json.dumps(_forecast_members(fit), indent=2, default=str))
     elif as_csv:
         rows = (asdict(each).values() for each in fit.days)
-        click.echo(exports.lines([("day", *TENTHS), *rows]), nl=False)
+        put(exports.lines([("day", *TENTHS), *rows]))
     elif fit.this_month is None or fit.next_month is None:
         console.print(fit.reason)
     else:

@@ -1,10 +1,12 @@
 """Exports as CSV (RFC 4180), in parts: however long a table is, memory holds one part.
 
-A spreadsheet runs a cell that begins like a formula. Such a cell gets an apostrophe before it.
+A spreadsheet runs a cell that begins like a formula, and what a cell is depends on the separator
+that its user chose: wherever one could begin, there is an apostrophe before it.
 """
 
 import csv
 import io
+import re
 from collections.abc import Generator, Iterable, Sequence
 from itertools import islice
 from typing import Any
@@ -15,7 +17,12 @@ from storage.store import Store
 
 EXPORTS = ("attempts", "events", "daily")
 PART = 500  # rows
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Also as they are typed in East Asia, in full width, and in their small forms.
+SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
+# What a cell can begin behind: separators, quotes, and whatever is not seen.
+STARTS = r",;|:\s\"\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+# A sign there, but for one with spaces about it: where a space separates, that is all of a cell.
+FORMULA = re.compile(rf"^[\t\r\n]|[{SIGNS}](?<![^{STARTS}].)(?!(?<=\w .)(?:\s|$))")
 
 Parts = Generator[str, None, None]
 
@@ -49,8 +56,9 @@ def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
 
 def safe(cell: Any) -> Any:
     """Return a cell that no spreadsheet takes for a formula. Numbers stay numbers."""
-    if isinstance(cell, str) and cell.startswith(FORMULA):
-        return f"'{cell}"
+    # Nearly all cells are found harmless, which has to be quick.
+    if isinstance(cell, str) and not cell.isalnum() and FORMULA.search(cell):
+        return FORMULA.sub(r"'\g<0>", cell)
     return cell
 
 

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import os
+import pty
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,44 @@ def test_a_hostile_product_cannot_move_the_terminals_cursor(shop: Shop) -> None:
         shown = told(shop, *arguments)
         assert "\x1b[2J" not in shown
         assert "[bold]x" in shown
+
+
+HOSTILE = "a\x9b2J\u202eb\x1b]0;x\x07c\u2066\x85d"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", "attempts"), ("events", "--csv"), ("stats", "--by", "product_id", "--csv")],
+)
+def test_a_terminal_gets_printable_text_and_a_pipe_the_data(
+    shop: Shop, arguments: tuple[str, ...]
+) -> None:
+    with closing(store_of(shop)) as store:
+        a = attempt_id(now_ms())
+        store.commit([Entry((click(a, product_id=HOSTILE),))])
+    assert HOSTILE in told(shop, *arguments)
+    shown = in_a_terminal(shop, *arguments)
+    assert "a�2J�b�]0;x�c��d" in shown
+    assert [letter for letter in shown.replace("\r\n", "") if not letter.isprintable()] == []
+
+
+def in_a_terminal(shop: Shop, *arguments: str) -> str:
+    """What a command writes to a terminal."""
+    ours, its = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from app import cli; cli()", *arguments],
+            cwd=shop.folder,
+            env=shop.environ | {"PYTHONUTF8": "1", "TERM": "dumb"},
+            stdout=its,
+        )
+        os.close(its)
+        written = b""
+        with suppress(OSError):  # EIO: the other side has closed
+            while piece := terminal.read(65536):
+                written += piece
+        assert process.wait(30) == 0
+    return written.decode()
 
 
 @pytest.mark.parametrize("name", ["attempts", "events", "daily"])

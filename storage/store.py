@@ -55,6 +55,10 @@ class Store(Protocol):
     def zone(self) -> ZoneInfo:
         """The zone that it was opened with."""
 
+    @property
+    def damage(self) -> str:
+        """What was found damaged since it was opened; "" if nothing was. Other rows may be well."""
+
     def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         """Store entries in one transaction, synced to disk when this returns.
 

@@ -58,6 +58,8 @@ def _database(settings: Settings) -> Check:
     try:
         with closing(services.database(settings)) as database:
             database.store.commit([Entry()])
+            if broken := database.maintenance.integrity():
+                raise Damaged(broken[0])
     except Damaged as error:
         return Check("database", False, str(error))
     except StorageUnavailable as error:

@@ -83,7 +83,7 @@ def _database() -> str | None:
         return str(error)
     except StorageUnavailable:
         return "nothing can be written"
-    return None
+    return services().store.damage or None
 
 
 def _disk() -> str | None:

@@ -41,7 +41,7 @@ class SQLiteMaintenance:
             with self._store.snapshot() as db:
                 messages = [str(row[0]) for row in db.execute("PRAGMA integrity_check")]
         except StorageUnavailable as error:
-            return [str(error)]
+            return [str(error.__cause__ or error)]
         return [] if messages == ["ok"] else messages
 
     def verify(self, progress: Progress = quiet) -> list[Difference]:

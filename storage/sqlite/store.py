@@ -25,7 +25,7 @@ from storage.sqlite.files import Files, assert_belonging, open_locks, share
 from storage.sqlite.jobs import put_job
 from storage.sqlite.migrations import migrations, unknown
 from storage.sqlite.numbers import SQLiteNumbers
-from storage.store import Changes, Committed, Conflict, FilesGone, Job, StorageUnavailable
+from storage.store import Changes, Committed, Conflict, Damaged, FilesGone, Job, StorageUnavailable
 
 log = logging.getLogger("tryon.store")
 
@@ -63,6 +63,7 @@ class SQLiteStore:
             raise unavailable(path, error) from error
         self._reading = threading.Lock()
         self._rescued = False
+        self.damage = ""
         self._version = -1
 
     def _migrate(self) -> None:
@@ -100,6 +101,12 @@ class SQLiteStore:
     def check(self) -> None:
         self._files.check()
 
+    def _failure(self, error: Exception) -> StorageUnavailable:
+        failure = unavailable(self.path, error)
+        if isinstance(failure, Damaged):
+            self.damage = str(failure)
+        return failure
+
     def _rescue(self) -> None:
         """Keep what was stored, which ends with the workers; one of them does, once."""
         if self._rescued:
@@ -134,7 +141,7 @@ class SQLiteStore:
         except IntegrityError:
             raise
         except (Error, OSError) as error:
-            raise unavailable(self.path, error) from error
+            raise self._failure(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -149,7 +156,7 @@ class SQLiteStore:
                 db.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
                 yield db
         except (Error, OSError) as error:
-            raise unavailable(self.path, error) from error
+            raise self._failure(error) from error
 
     @contextmanager
     def aside(self) -> Iterator[Connection]:
@@ -165,7 +172,7 @@ class SQLiteStore:
                 db.execute("COMMIT")
                 self.check()
         except (Error, OSError) as error:
-            raise unavailable(self.path, error) from error
+            raise self._failure(error) from error
 
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False as long as somebody reads what only the log has."""
@@ -212,7 +219,7 @@ class SQLiteStore:
             with self._reading:
                 return self._reader.execute(sql, values).fetchall()
         except Error as error:
-            raise unavailable(self.path, error) from error
+            raise self._failure(error) from error
 
     def _attempt_where(self, condition: str, value: str) -> Attempt | None:
         rows = self.read(f"{SELECT_ATTEMPT} WHERE {condition}", value)

@@ -1,14 +1,17 @@
 """The database's files are deleted, replaced or cut off under the running app."""
 
 import os
+import random
+import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.servers import Shop, Vendor, http, running_shop, unique
+from tests.servers import Shop, Vendor, eventually, http, running_shop, unique
 from tests.wire import assert_whole
 
 
@@ -95,3 +98,55 @@ def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
         assert shop.state(session) == "waiting"
         assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
         assert_whole(shop)
+
+
+def spoil(database: Path, table: str) -> None:
+    """Fill every page of a table but its first with noise, as a failing disk may."""
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    with database.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(random.Random(1).randbytes(4096))
+
+
+def test_damage_that_is_met_is_said_and_callbacks_are_kept(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor, TRYON_WORKERS="1") as shop:
+        product_id = unique()
+        session = shop.click(product_id).json()
+        shop.stop()
+        spoil(shop.database, "totals_hour")
+        spoil(shop.database, "attempts_expiring")
+        shop.start()
+        eventually(lambda: readiness(shop)[0] == 503)
+        said = "damaged: tryon.db: database disk image is malformed; restore with `tryon restore"
+        assert said in readiness(shop)[1]
+        assert said in shop.logged()
+        assert shop.state(session) == "waiting"  # what can be read is
+        for command in ("verify", "doctor"):
+            found = shop.command(command)
+            assert found.returncode == 1
+            assert "damaged: " in found.stdout + found.stderr
+            assert "Traceback" not in found.stderr
+        assert "Traceback" not in shop.logged()
+
+
+@pytest.mark.parametrize("rest", [0.5, 0.01], ids=["half", "less-than-a-page"])
+def test_a_damaged_file_is_refused_at_the_start_in_a_sentence(
+    tmp_path: Path, vendor: Vendor, rest: float
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        shop.click(unique())
+        shop.stop()
+        os.truncate(shop.database, int(shop.database.stat().st_size * rest))
+        with pytest.raises(AssertionError):
+            shop.start()
+        assert shop.process.wait(30) != 0
+        said = r"The app cannot start: the database: damaged: tryon.db: .*; restore with `tryon re"
+        assert re.search(said, shop.logged())
+        assert "Traceback" not in shop.logged()
+        for command in ("stats", "verify", "doctor", "rebuild"):
+            found = shop.command(command)
+            assert found.returncode == 1
+            assert "damaged: " in found.stdout + found.stderr
+            assert "Traceback" not in found.stderr

@@ -12,6 +12,8 @@ from pathlib import Path
 # The working directory is the merchant's: it has the settings, and may have an app.py of its own.
 sys.path.insert(0, str(Path(__file__).parent.absolute()))
 
+from proxy.places import heartbeats
+
 # gunicorn calls these by their names.
 from proxy.server import CannotStart, Worker, child_exit, pre_fork, usable_settings, when_ready
 
@@ -34,7 +36,7 @@ keepalive = 30  # also how long a request's headers may take
 # its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
 forwarded_allow_ips = ""
 graceful_timeout = 15
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - heartbeat files
+worker_tmp_dir = str(heartbeats())
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"
 

@@ -18,6 +18,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from proxy import metrics
 from proxy.catalog import products
+from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, keep, load
 
 LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
@@ -38,6 +39,8 @@ def usable_settings() -> Settings:
         folder = settings.database.parent
         if not folder.is_dir():
             raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
+        if folders := unwritable(settings.database):
+            raise CannotStart(f"Must be writable: {'; '.join(folders)}")
         if settings.catalog:
             products.keep(settings.catalog)
     except SettingsError as error:

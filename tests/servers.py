@@ -28,6 +28,7 @@ TOKEN = "canary-7f3d1c95e2-token"  # the simulator's; tests look for it in whate
 PASSWORD = "a-password-for-tests"
 METRICS_TOKEN = "a-metrics-token-for-tests"
 APP = "app:create_app()"
+CONFIG = str(ROOT / "gunicorn.conf.py")
 
 T = TypeVar("T")
 
@@ -107,6 +108,7 @@ class Shop:
         self.database = folder / "tryon.db"
         self.log = folder / "log"
         self.http = http()
+        self.within: tuple[str, ...] = ()  # the command in which all of it runs
         self.environ = (
             SURROUNDINGS
             | {
@@ -131,7 +133,7 @@ class Shop:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", f"{ROOT}/gunicorn.conf.py", APP],
+                [*self.within, sys.executable, "-m", "gunicorn", "-c", CONFIG, APP],
                 cwd=self.folder,  # where nobody's .env is
                 env=self.environ,
                 stdout=log,
@@ -163,7 +165,7 @@ class Shop:
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`tryon …` with this shop's settings."""
         return subprocess.run(
-            [sys.executable, "-c", "from app import cli; cli()", *arguments],
+            [*self.within, sys.executable, "-c", "from app import cli; cli()", *arguments],
             cwd=self.folder,
             env=self.environ,
             capture_output=True,

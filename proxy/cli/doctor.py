@@ -14,6 +14,7 @@ from rich.table import Table
 from proxy import services
 from proxy.catalog import products
 from proxy.cli.context import console, printable
+from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
@@ -44,6 +45,7 @@ class Check(NamedTuple):
 def checks(settings: Settings) -> Iterator[Check]:
     """Yield each check as it is done. None of them spends a session."""
     yield from (Check("settings", None, warning) for warning in unknown())
+    yield _places(settings)
     yield _database(settings)
     found, mend = engine()
     yield Check("sqlite", None if mend else True, found, mend)
@@ -52,6 +54,13 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _public_url(settings)
     yield from _vendor(settings)
     yield _clock(settings)
+
+
+def _places(settings: Settings) -> Check:
+    if folders := unwritable(settings.database):
+        mend = "Let the user that serves write there; deploy/README.md lists all such folders."
+        return Check("folders", False, f"not writable: {'; '.join(folders)}", mend)
+    return Check("folders", True, "those that must be writable are")
 
 
 def _database(settings: Settings) -> Check:

@@ -1,6 +1,6 @@
 """Questions about the totals: the scope of one, and the protocol that answers it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -53,10 +53,11 @@ def answering_table(scope: Scope, *by: str) -> str | None:
 
 
 class Export(NamedTuple):
-    """The columns of an export, and its rows as they are read."""
+    """A page of an export; `more` is where the next one starts, None at the end."""
 
     columns: list[str]
-    rows: Iterator[Sequence[Any]]
+    rows: list[Sequence[Any]]
+    more: Mapping[str, Any] | None
 
 
 class Numbers(Protocol):
@@ -94,7 +95,8 @@ class Numbers(Protocol):
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
         """Run a report by its name; each row by its columns' names."""
 
-    def export(self, name: str, scope: Scope) -> Export: ...
+    def export(self, name: str, scope: Scope, start: Mapping[str, Any] | None = None) -> Export:
+        """Read some rows of an export, from a `more` on."""
 
     def export_size(self, name: str, scope: Scope) -> int:
         """Count the rows of an export."""

@@ -7,12 +7,13 @@ that its user chose: wherever one could begin, there is an apostrophe before it.
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from proxy.numbers.questions import Question
 from storage.funnel import COUNTS
+from storage.numbers import Export
 from storage.store import Store
 
 EXPORTS = ("attempts", "events", "daily")
@@ -33,24 +34,30 @@ def export(store: Store, question: Question, name: str) -> Parts:
     if name == "daily":
         yield from table(store, question, "day")
         return
+    page = _page(store, question, name)
+    yield lines([page.columns])
+    while page.more is not None:
+        yield lines(page.rows)
+        page = _page(store, question, name, page.more)
+    yield lines(page.rows)
+
+
+def _page(
+    store: Store, question: Question, name: str, start: Mapping[str, Any] | None = None
+) -> Export:
+    """Read some rows in a snapshot of their own: a reader may pause for as long as he likes."""
     with store.numbers() as numbers:
-        yield from parts(*numbers.export(f"export_{name}", question.scope))
+        return numbers.export(f"export_{name}", question.scope, start)
 
 
 def table(store: Store, question: Question, by: str) -> Parts:
     """Export the counts for each value of a dimension, or of "day"."""
     with store.numbers() as numbers:
         rows, _ = numbers.by(question.scope, by, question.sort, question.limit)
-        names = (*COUNTS, "open")
-        cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
-        yield from parts((by, *names), cells)
-
-
-def parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Parts:
-    """Yield the header, then the rows, in texts of many lines."""
-    rows = iter(rows)
-    yield lines([columns])
-    while some := list(islice(rows, PART)):
+    names = (*COUNTS, "open")
+    yield lines([(by, *names)])
+    cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
+    while some := [*islice(cells, PART)]:
         yield lines(some)
 
 

@@ -6,7 +6,7 @@ Everything is read from one snapshot, so that no two panels of a page can disagr
 # ruff: noqa: S608 - names of tables and columns come from our own code; values are bound
 import json
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from operator import add, itemgetter, neg
@@ -48,6 +48,9 @@ IS_RARE = f"outcome IN {RARE}"
 OPEN = " AND ".join(f"NOT {name}" for name in ENDINGS)
 # What an attempt must be to stand behind each count.
 BEHIND = {name: f"{name} > 0" for name in LISTED} | {"open": OPEN}
+# The columns whose order an export has; a page goes on after the last row of the one before.
+EXPORT_ORDER = {"export_attempts": ("id",), "export_events": ("received_ms", "id")}
+EXPORTED = 500  # rows of a page
 FEW = 100  # values of a dimension that a page shows
 LOOKED_THROUGH = 20_000  # attempts a page of the list at most
 
@@ -221,18 +224,25 @@ class SQLiteNumbers:
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
         return list(_named(self._db.execute(query(name), values)))
 
-    def export(self, name: str, scope: Scope) -> Export:
-        rows = self._db.execute(query(name), self._export_values(scope))
-        return Export([column[0] for column in rows.description], rows)
+    def export(self, name: str, scope: Scope, start: Mapping[str, Any] | None = None) -> Export:
+        values = self._export_values(name, scope) | {"limit": EXPORTED, **(start or {})}
+        found = self._db.execute(query(name), values)
+        columns, rows = [column[0] for column in found.description], found.fetchall()
+        if len(rows) < EXPORTED:
+            return Export(columns, rows, None)
+        last = dict(zip(columns, rows[-1], strict=True))
+        return Export(columns, rows, {f"after_{each}": last[each] for each in EXPORT_ORDER[name]})
 
     def export_size(self, name: str, scope: Scope) -> int:
-        sql = f"SELECT count(*) FROM ({query(name)})"
-        return int(self._db.execute(sql, self._export_values(scope)).fetchone()[0])
+        values = self._export_values(name, scope) | {"limit": -1}
+        return int(self._db.execute(f"SELECT count(*) FROM ({query(name)})", values).fetchone()[0])
 
-    def _export_values(self, scope: Scope) -> dict[str, Any]:
+    def _export_values(self, name: str, scope: Scope) -> dict[str, Any]:
         start, end = self._edges(scope)
-        times = {"start": f"{start:012x}", "end": f"{end:012x}", "start_ms": start, "end_ms": end}
-        return dict.fromkeys(DIMENSIONS) | times | dict(scope.filters)
+        values: dict[str, Any] = dict.fromkeys(DIMENSIONS) | dict(scope.filters)
+        if name == "export_attempts":  # whose ids begin with a time
+            return values | {"after_id": f"{start:012x}", "end": f"{end:012x}"}
+        return values | {"after_received_ms": start, "after_id": 0, "end_ms": end}
 
     def _edges(self, scope: Scope) -> tuple[int, int]:
         """Return the first millisecond of the scope, and the first after it."""

@@ -7,10 +7,12 @@ SELECT
     coalesce(attempts.device, props ->> 'device', '') AS device,
     coalesce(attempts.channel, '') AS channel
 FROM readable_events AS events LEFT JOIN attempts ON attempts.id = events.attempt_id
-WHERE events.received_ms >= :start_ms AND events.received_ms < :end_ms
+WHERE (events.received_ms, events.id) > (:after_received_ms, :after_id)
+    AND events.received_ms < :end_ms
     AND (:product_id IS NULL OR product_id = :product_id)
     AND (:category IS NULL OR category = :category)
     AND (:locale IS NULL OR locale = :locale)
     AND (:device IS NULL OR device = :device)
     AND (:channel IS NULL OR channel = :channel)
-ORDER BY events.received_ms
+ORDER BY events.received_ms, events.id
+LIMIT :limit

@@ -113,9 +113,9 @@ def test_the_evening_is_the_busiest_time(path: Path, told: str) -> None:
     with closing(SQLiteStore(path, ZoneInfo("UTC"))) as store, store.numbers() as numbers:
         today = datetime.now(UTC).date()
         scope = Scope(today - timedelta(60), today - timedelta(1))
-        columns, attempts = numbers.export("export_attempts", scope)
-        first = columns.index("first_ms")
-        hours = [row[first] // 3_600_000 % 24 for row in attempts]
+        page = numbers.export("export_attempts", scope)
+        first = page.columns.index("first_ms")
+        hours = [row[first] // 3_600_000 % 24 for row in page.rows]
     evening = sum(17 <= hour < 22 for hour in hours)
     assert evening > 3 * sum(2 <= hour < 7 for hour in hours)
 

@@ -20,6 +20,7 @@ from proxy.web.login import Login
 from proxy.web.origins import Origins
 from proxy.web.static import StaticFiles
 from storage.database import Database, open_counters, open_database
+from storage.probe import Probe
 from storage.writer import Writer
 
 
@@ -41,7 +42,13 @@ class Services:
         self.links = Links(settings.public_url)
         self.live = Live(self.store, self.links)
         # A commit on a thread of its own: an fsync on the event loop would stall all.
-        self.writer = Writer(self.store.commit, offload=Threads(1).run, on_commit=self.live.poke)
+        self.writer = Writer(
+            self.store.commit,
+            offload=Threads(1).run,
+            on_commit=self.live.poke,
+            holder=self.store.holder,
+        )
+        self.probe = Probe(self.store, self.writer)
         counters = open_counters(settings.database)
         self.breaker = Breaker(counters)
         self.limits = Limits(settings, counters, self.store)

@@ -107,6 +107,12 @@ class Store(Protocol):
         At `replay_ms` a job reads stored callbacks again.
         """
 
+    def holder(self) -> str:
+        """Say which process holds writers off, to end a sentence; empty where none is known to."""
+
+    def touched_within(self, seconds: float) -> bool:
+        """Tell whether an empty entry was stored so lately, by any worker."""
+
     def claim(self, key: str) -> AbstractContextManager[bool]:
         """Hold `key` as long as the context lasts; False if another worker holds it."""
 

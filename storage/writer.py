@@ -18,6 +18,8 @@ Offload = Callable[[Commit, Sequence[Entry]], list[Committed | Exception]]
 log = logging.getLogger("tryon.writer")
 
 BATCH = 256  # entries a transaction at most
+# Longer than the store itself waits for a lock, and short enough for a vendor's own patience.
+PATIENCE_S = 8.0
 CAPACITY = 8_192  # entries waiting at most, about 50 MB of the largest callbacks
 
 
@@ -41,11 +43,15 @@ class Writer:
         offload: Offload = lambda commit, entries: commit(entries),
         capacity: int = CAPACITY,
         on_commit: Callable[[], None] = lambda: None,
+        patience_s: float = PATIENCE_S,
+        holder: Callable[[], str] = lambda: "",
     ) -> None:
         self._commit = commit
         self._offload = offload
         self._capacity = capacity
         self._on_commit = on_commit
+        self._patience_s = patience_s
+        self._holder = holder
         self._queue: deque[_Waiting] = deque()
         self._filled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -59,7 +65,8 @@ class Writer:
     def submit(self, entry: Entry) -> Committed:
         """Wait until an entry is on disk.
 
-        :raises StorageUnavailable: it is not stored, and will not be.
+        :raises StorageUnavailable: it is not stored. Where the wait was too long it still may be,
+            which harms nothing: sent again it is the same.
         :raises Conflict: it cannot be stored beside what is there.
         """
         if len(self._queue) >= self._capacity:
@@ -67,7 +74,8 @@ class Writer:
         waiting = _Waiting(entry)
         self._queue.append(waiting)
         self._filled.set()
-        waiting.done.wait()
+        if not waiting.done.wait(self._patience_s):
+            raise StorageUnavailable(f"no commit within {self._patience_s:g} s{self._holder()}")
         if isinstance(waiting.result, Committed):
             return waiting.result
         raise waiting.result or StorageUnavailable("the writer has stopped")

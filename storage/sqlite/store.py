@@ -6,8 +6,9 @@ import logging
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,24 @@ from sqlite_utils import Database
 from storage.events import Entry
 from storage.funnel import Attempt
 from storage.numbers import Numbers
+from storage.sqlite import locks
 from storage.sqlite.backup import rescue
 from storage.sqlite.batch import SELECT_ATTEMPT, Batch
 from storage.sqlite.connection import Connection, Error, IntegrityError, connect, unavailable
 from storage.sqlite.files import Files, assert_belonging, open_locks, share
 from storage.sqlite.jobs import put_job
+from storage.sqlite.locks import TURN
 from storage.sqlite.migrations import migrations, unknown
 from storage.sqlite.numbers import SQLiteNumbers
 from storage.store import Changes, Committed, Conflict, Damaged, FilesGone, Job, StorageUnavailable
 
 log = logging.getLogger("tryon.store")
 
+STOPPED_FOR_S = 5.0  # as long as SQLite waits for a lock
+TOUCHED = """
+SELECT 1 FROM meta WHERE key = 'touched'
+AND value BETWEEN datetime('now', 'subsec', ?) AND datetime('now', 'subsec')
+"""
 MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
 
 CREATED_SINCE = """
@@ -50,8 +58,7 @@ class SQLiteStore:
             share(self._locks)
             assert_belonging(path, self._locks)
             self._writer = self._opened.enter_context(closing(connect(path)))
-            with self._turn():
-                self._migrate()
+            self._migrate()
             self._reader = self._opened.enter_context(closing(connect(path)))
             self._reader.execute("PRAGMA query_only = ON")
             self._files = Files(path, self._locks)
@@ -71,7 +78,9 @@ class SQLiteStore:
         db = Database(self._writer)
         if later := unknown(db):
             raise StorageUnavailable(f"{self.path} is of a later version ({', '.join(later)})")
-        migrations.apply(db)
+        if migrations.pending(db):  # a start should not need a turn that somebody keeps
+            with self._turn():
+                migrations.apply(db)
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         results: list[Committed | Exception] = []
@@ -176,6 +185,7 @@ class SQLiteStore:
 
     def empty_log(self) -> bool:
         """Empty the write-ahead log; False as long as somebody reads what only the log has."""
+        self.check()
         with closing(connect(self.path, busy_ms=200)) as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # most of it without holding anybody off
             with self._turn():
@@ -191,13 +201,38 @@ class SQLiteStore:
     def _turn(self) -> Iterator[None]:
         """Take turns at writing with the other workers. Waiting is fair, and costs no sleep.
 
-        (SQLite's own waiting polls, and a busy worker can starve another.)
+        (SQLite's own waiting polls, and a busy worker can starve another.) A process that is
+        stopped while it has the turn is waited for a few seconds, then named.
         """
-        fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, 0)
+        self._take_turn()
         try:
             yield
         finally:
-            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, 0)
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, TURN)
+
+    def _take_turn(self) -> None:
+        until = time.monotonic() + STOPPED_FOR_S
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, TURN)
+                return
+            holder = locks.holder(self._locks)
+            if holder is None or not locks.is_stopped(holder):
+                fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, TURN)
+                return
+            if time.monotonic() > until:
+                raise StorageUnavailable(f"nothing can be written{self.holder()}")
+            time.sleep(0.05)
+
+    def holder(self) -> str:
+        pid = locks.holder(self._locks)
+        if pid is None:
+            return ""
+        what = "is stopped and holds" if locks.is_stopped(pid) else "holds"
+        return f": process {pid} {what} {self.path.name}-lock"
+
+    def touched_within(self, seconds: float) -> bool:
+        return bool(self.read(TOUCHED, f"-{seconds} seconds"))
 
     @contextmanager
     def claim(self, key: str) -> Iterator[bool]:

@@ -503,4 +503,4 @@ def test_it_says_so_when_a_database_stays_locked_and_recovers(trial: Trial) -> N
         assert ready.json()["parts"]["database"] != "ok"
     assert trial.call().status_code == 204
     assert trial.completions() == 1
-    assert http().get(f"{trial.shop.url}/readyz").status_code == 200
+    eventually(lambda: http().get(f"{trial.shop.url}/readyz").status_code == 200)

@@ -118,6 +118,15 @@ def test_too_many_waiting_are_refused_at_once_and_later_ones_are_not(disk: Disk)
     assert writer.submit(entry(5)) == DONE
 
 
+def test_a_wait_has_a_bound_and_says_who_holds_writers_off(disk: Disk) -> None:
+    writer = Writer(disk.commit, patience_s=0.05, holder=lambda: ": process 7 holds the lock")
+    with pytest.raises(StorageUnavailable, match=r"^no commit within 0.05 s: process 7 holds"):
+        writer.submit(entry(0))
+    disk.has_begun()
+    disk.may.set()
+    assert Writer(disk.commit).submit(entry(0)) == DONE  # what was too late may come again
+
+
 @pytest.mark.parametrize("fault", [StorageUnavailable("disk full"), RuntimeError("a mistake")])
 def test_a_failed_commit_reaches_who_waits_for_it_and_the_next_works(
     disk: Disk, fault: Exception

@@ -1,7 +1,11 @@
 """A disk that is full, and files that another program holds: said, and nothing false is."""
 
+import os
 import resource
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -58,7 +62,7 @@ def test_a_full_disk_is_said_and_nothing_false_is(tmp_path: Path, vendor: Vendor
         assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
         assert shop.state(session) == "completed"
         assert shop.click(other).status_code == 201
-        assert http().get(f"{shop.url}/readyz").status_code == 200
+        eventually(lambda: http().get(f"{shop.url}/readyz").status_code == 200)
         assert_whole(shop)
 
 
@@ -92,6 +96,41 @@ def test_counters_that_another_program_holds_are_said_soon_and_hold_up_nothing_e
 def wait_in_vain(connection: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         connection.execute("BEGIN IMMEDIATE")
+
+
+HOLD = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as locks:
+    fcntl.lockf(locks, fcntl.LOCK_EX, 1, 0)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the holder is not known")
+def test_a_stopped_process_that_holds_writers_off_is_named_and_none_waits_for_ever(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        session = shop.click(unique()).json()
+        command = [sys.executable, "-c", HOLD, f"{shop.database}-lock"]
+        with subprocess.Popen(command, stdin=-1, stdout=-1) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            os.kill(holder.pid, signal.SIGSTOP)
+            os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
+            answer = shop.http.post(session["status_url"] + "/cancel", timeout=30)
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+            named = f"process {holder.pid} is stopped and holds tryon.db-lock"
+            assert named in shop.logged()
+            assert http().get(f"{shop.url}/readyz", timeout=30).status_code == 503
+            assert http().get(f"{shop.url}/healthz").status_code == 200
+            assert shop.state(session) == "waiting"
+            holder.kill()
+        assert shop.http.post(session["status_url"] + "/cancel").status_code == 200
+        assert shop.state(session) == "cancelled"
+        assert_whole(shop)
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ import pytest
 
 from storage.events import Entry, Event, Receipt, event
 from storage.funnel import MONTHS
+from storage.sqlite import store as store_module
 from storage.sqlite.connection import connect
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
 from storage.sqlite.store import SQLiteStore
@@ -554,6 +555,40 @@ with open(sys.argv[1], "r+b") as locks:
     print("held", flush=True)
     sys.stdin.read()
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the holder is not known")
+def test_a_stopped_holder_of_the_turn_is_waited_for_a_while_and_named(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "STOPPED_FOR_S", 0.1)
+    code = CLAIM.replace("store.claim(sys.argv[2]) as mine", "store.transaction() as mine")
+    holder = child(code, store.path)
+    os.kill(holder.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
+    said = rf"process {holder.pid} is stopped and holds tryon\.db-lock"
+    with pytest.raises(StorageUnavailable, match=said):
+        store.commit([session(A)])
+    os.kill(holder.pid, signal.SIGCONT)
+    with ThreadPoolExecutor(1) as pool:
+        committing = pool.submit(store.commit, [session(A)])
+        finish(holder)
+        assert isinstance(committing.result(timeout=30)[0], Committed)
+
+
+def test_a_log_that_grew_while_somebody_read_is_cut_afterwards(store: SQLiteStore) -> None:
+    log = Path(f"{store.path}-wal")
+
+    def large(number: int) -> Entry:
+        return Entry((), Receipt(f"{number:032}", NOON, {}, bytes(65_000), "unreadable"))
+
+    with store.snapshot():
+        for start in range(0, 300, 100):
+            store.commit([large(start + number) for number in range(100)])
+        assert log.stat().st_size > 17_000_000
+    for number in range(3):
+        store.commit([session(attempt_id(NOON, number))])
+    assert log.stat().st_size <= 16_777_216
 
 
 def test_a_writer_waits_for_its_turn_among_the_workers(store: SQLiteStore) -> None:

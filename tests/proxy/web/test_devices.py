@@ -212,6 +212,17 @@ def test_of_current_phones_and_apps_ninety_nine_in_a_hundred_do() -> None:
     assert len(refused) <= 0.01 * len(people), refused
 
 
+@pytest.mark.parametrize(
+    "more",
+    ["New/1.0 (+https://new.example/)", "New/1.0 (www.new.example)", "New/1.0 (us@new.example)",
+     "(compatible; New/1.0)", "HeadlessNew/1.0", "New-Lighthouse", "NewSynthetics", "NewMonitor",
+     "new-scan", "NewBot/1.0", "NewCrawler"],
+)  # fmt: skip
+def test_a_phone_that_says_what_no_browser_says_is_none(more: str) -> None:
+    assert is_browser(f"{PHONES[0]} New/1.0")
+    assert not is_browser(f"{PHONES[0]} {more}")
+
+
 def test_a_phones_user_agent_may_be_cut_short() -> None:
     assert is_browser("Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X)")
     assert is_browser("Mozilla/5.0 (Linux; Android 15; Pixel 8) AppleWebKit/537.36")

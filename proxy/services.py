@@ -50,7 +50,7 @@ class Services:
         )
         self.probe = Probe(self.store, self.writer)
         counters = open_counters(settings.database)
-        self.breaker = Breaker(counters)
+        self.breaker = Breaker(counters, calls=settings.call_rate)
         self.limits = Limits(settings, counters, self.store)
         self.keys = CallbackKeys(settings.secret_key)
         self.outcomes = Outcomes(self.store)

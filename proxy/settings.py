@@ -144,10 +144,15 @@ class Settings:
 
     client_rate: values.Rate = setting(values.rate, "20/minute")
     """New sessions that one client may start: a number, and `second`, `minute`, `hour` or `day`.
-    Sessions that were there already it may find again ten times as often."""
+    Sessions that were there already it may find again ten times as often. A client is an IPv4
+    address or an IPv6 /64; four times as many for a /56, sixteen times for a /48."""
 
     product_rate: values.Rate | None = setting(values.rate, note="no limit")
     """The same for one product, over all clients: a flood from many addresses stops there."""
+
+    session_rate: values.Rate | None = setting(values.rate, note="no limit")
+    """The same for all new sessions together: more than your busiest minute, and far less than a
+    bill that hurts."""
 
     daily_sessions: int | None = setting(values.whole(0, 1_000_000_000), note="no limit")
     """The most sessions created in a day of the shop, exact over all workers. `0` creates none."""
@@ -155,8 +160,16 @@ class Settings:
     monthly_sessions: int | None = setting(values.whole(0, 1_000_000_000), note="no limit")
     """The same for a month."""
 
+    monthly_spread: bool = setting(values.flag, "1")
+    """Spreads the month: an hour may spend one day's share of it, or 20 sessions where that is
+    more, so that a flood at night leaves something for the day. `0` lets one hour spend all."""
+
     upstream_deadline: float = setting(values.seconds, "8")
     """Seconds in which the vendor must have answered, all tries together."""
+
+    call_rate: values.Rate | None = setting(values.rate, note="no limit")
+    """The most calls to the vendor, each try and each refused one counted. Beyond it the answer is
+    503 `busy`."""
 
     plans: tuple[pricing.Plan, ...] = setting(pricing.parse, note="no plan is compared", absent=())
     """The vendor's pricing plans as JSON, to which volume is mapped: a list of objects with `name`,

@@ -142,14 +142,34 @@ class Jobs(Protocol):
         """Strike a job off, unless it was put anew while it was done."""
 
 
+class Limit(NamedTuple):
+    """So many in a window, which begins with its first take."""
+
+    key: str
+    most: int
+    until_ms: int  # the end of a window that would begin now
+
+
+class Taken(NamedTuple):
+    """What came of a take."""
+
+    counts: dict[str, int]  # of the limits in which it was counted, by key
+    full: dict[str, int]  # milliseconds until each full one ends; empty: it was counted in all
+
+
 class Counters(Protocol):
     """Named integers that all workers share, each good until a moment."""
 
-    def take(self, key: str, limit: int, period_ms: int, now_ms: int) -> int:
-        """Count one in a window that starts with its first take.
+    def take(self, now_ms: int, *groups: Sequence[Limit]) -> Taken:
+        """Count one in each limit, in one step over all workers.
 
-        0 when it was counted, else the milliseconds until the window ends. `limit` is 1 or more.
+        A group is counted whole or not at all, and none after the first that has a full limit. An
+        end that is later than one set now would be was set by a clock that ran ahead: that window
+        is over.
         """
+
+    def full(self, now_ms: int, limits: Sequence[Limit]) -> dict[str, int]:
+        """Return the milliseconds until each full limit ends; nothing is counted."""
 
     def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> None:
         """Add to a counter and move its end; a counter past its end starts at 0."""
@@ -157,8 +177,11 @@ class Counters(Protocol):
     def agree(self, key: str, value: int, until_ms: int, now_ms: int) -> tuple[int, int]:
         """Return (value, until_ms) of the first that proposed one, among all workers."""
 
-    def under(self, prefix: str, now_ms: int) -> dict[str, tuple[int, int]]:
-        """Return (value, until_ms) of each counter whose key starts like this, unless past."""
+    def under(self, prefix: str, now_ms: int, also: str = "") -> dict[str, tuple[int, int]]:
+        """Return (value, until_ms) of each counter whose key starts like this, unless past.
+
+        `also` is one more key.
+        """
 
     def put(self, key: str, value: int, until_ms: int) -> None:
         """Set a counter, whatever it was."""

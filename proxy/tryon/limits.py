@@ -1,30 +1,64 @@
-"""Rates and budgets: new sessions of a client, of a product, in a day and in a month.
+"""Rates and budgets: new sessions of a client, of a product, of all, in a day and in a month.
 
-They hold exactly, over all workers.
+They hold exactly, over all workers. All that a click is counted in is counted in one step.
 """
 
 import ipaddress
+import logging
 import re
 import secrets
+from calendar import monthrange
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from proxy.refusals import Refusal
 from proxy.settings import Settings
 from storage.events import now_ms
 from storage.funnel import local_day, midnight_ms
-from storage.store import Counters, Store
+from storage.store import Counters, Limit, Store, Taken
 
-DAY_MS = 86_400_000
 GUESSES = (10, 60_000)  # wrong passwords of one client, and in how many milliseconds
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+# An IPv6 customer has a /64 at least, often a /56 and at times a /48: how many clients each is.
+IPV6_SHARES = {64: 1, 56: 4, 48: 16}
+LEAST_OF_AN_HOUR = 20  # sessions; a small month would else be spread too thin
+TOLD_AT = (100, 80, 50)  # percent of a budget
 # Some proxies write a port into X-Forwarded-For, and each connection has another.
 WITH_PORT = re.compile(r"(?:([0-9.]+)|\[([0-9A-Fa-f:.]+)\])(?::[0-9]+)?")
+
+log = logging.getLogger("tryon")
 
 
 class LimitReached(Refusal):
     """No more for now: `rate_limited` or `budget_exhausted`."""
+
+
+class Budget(NamedTuple):
+    """The sessions of a period of the shop's."""
+
+    name: str  # daily or monthly
+    limit: int
+    first_day: str
+    until_ms: int
+    key: str
+
+    @property
+    def counted(self) -> Limit:
+        return Limit(self.key, self.limit, self.until_ms)
+
+
+class Spent(NamedTuple):
+    """How much of a budget is spent."""
+
+    name: str  # daily or monthly
+    limit: int
+    sessions: int
 
 
 class Limits:
@@ -34,24 +68,17 @@ class Limits:
         self._counters = counters
         self._settings = settings
         self._zone = settings.timezone
-        self._salt = (0, 0)  # and until when it is good
+        self._salt = (0, b"")  # and of which day
         # What a power cut took from the counters is still in the store.
         now = now_ms()
-        for _, key, first_day, until_ms in self._budgets(now):
-            counters.seed(key, store.created_since(first_day), until_ms, now)
+        for budget in self._budgets(now):
+            spent = store.created_since(budget.first_day)
+            counters.seed(budget.key, spent, budget.until_ms, now)
 
     def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
         """Count a request of a kind from a client (an IP address)."""
         now = now_ms()
-        self._take(f"{what}:{self._pseudonym(client, now)}", limit, period_ms, now)
-
-    def _take(self, key: str, limit: int, period_ms: int, now: int) -> None:
-        wait_ms = self._counters.take(key, limit, period_ms, now)
-        if wait_ms > period_ms:  # the clock was set back since
-            self._counters.drop(key)
-            wait_ms = self._counters.take(key, limit, period_ms, now)
-        if wait_ms:
-            raise LimitReached("rate_limited", -(-wait_ms // 1000))
+        self._take(now, self._of_client(what, client, limit, period_ms, now))
 
     def admit_guess(self, what: str, client: str, *, is_right: bool) -> bool:
         """Count a wrong guess of a secret; return whether it was right.
@@ -60,90 +87,155 @@ class Limits:
         refused alike, so that no answer tells one from the other.
         """
         now = now_ms()
-        key = f"{what}:{self._pseudonym(client, now)}"
-        wrong, until_ms = self._counters.under(key, now).get(key, (0, now))
+        limits = self._of_client(what, client, *GUESSES, now)
         if not is_right:
-            self._take(key, *GUESSES, now)
-        elif wrong >= GUESSES[0] and until_ms - now <= GUESSES[1]:  # or the clock was set back
-            raise LimitReached("rate_limited", -(-(until_ms - now) // 1000))
+            self._take(now, limits)
+        elif full := self._counters.full(now, limits):
+            raise LimitReached("rate_limited", -(-max(full.values()) // 1000))
         return is_right
-
-    def admit_session(self, client: str) -> None:
-        """Count a new session of a client."""
-        rate = self._settings.client_rate
-        self.admit("sessions", client, rate.limit, rate.seconds * 1000)
-
-    def admit_product(self, product_id: str) -> None:
-        """Count a new session of a product, if there is a limit to that."""
-        if rate := self._settings.product_rate:
-            self._take(f"product:{product_id}", rate.limit, rate.seconds * 1000, now_ms())
 
     def admit_reuse(self, client: str) -> None:
         """Count a session that a client found again: ten times as many as new ones."""
         rate = self._settings.client_rate
         self.admit("reuses", client, 10 * rate.limit, rate.seconds * 1000)
 
-    def spend(self) -> int:
-        """Take one session out of every budget, or none where one of them is spent.
+    def admit_session(self, client: str, product_id: str) -> int:
+        """Count a new session: in every rate, then in every budget, or in none of them.
 
-        Returns the moment, for `refund` where the vendor made no session after all.
+        A click that a budget refuses counts in the rates, since it is recorded. Returns the moment,
+        for `refund` where the vendor made no session after all.
         """
         now = now_ms()
-        taken: list[tuple[str, int]] = []
-        for limit, key, _, until_ms in self._budgets(now):
-            wait_ms = until_ms - now
-            if limit:  # 0 allows none, not even the first
-                wait_ms = self._counters.take(key, limit, wait_ms, now)
-            if wait_ms:
-                for earlier, until in taken:
-                    self._counters.add(earlier, -1, until, now)
-                raise LimitReached("budget_exhausted", -(-wait_ms // 1000))
-            taken.append((key, until_ms))
+        budgets = self._budgets(now)
+        limits = [budget.counted for budget in budgets] + self._hour(now)
+        taken = self._take(now, self._rates(client, product_id, now), limits)
+        for budget in budgets:
+            self._tell(budget, taken.counts[budget.key], now)
         return now
 
     def refund(self, spent_ms: int) -> None:
         """Put a session back into the budgets that it was taken from."""
-        for _, key, _, until_ms in self._budgets(spent_ms):
-            self._counters.add(key, -1, until_ms, now_ms())
+        for limit in [each.counted for each in self._budgets(spent_ms)] + self._hour(spent_ms):
+            self._counters.add(limit.key, -1, limit.until_ms, now_ms())
 
-    def _budgets(self, at_ms: int) -> list[tuple[int, str, str, int]]:
-        """List (limit, key, first day, end) of each budget in force; days are the shop's."""
+    def spent(self) -> list[Spent]:
+        """Say how much of each budget is spent."""
+        now = now_ms()
+        counts = self._counters.under("budget:", now)
+        return [
+            Spent(budget.name, budget.limit, counts.get(budget.key, (0, 0))[0])
+            for budget in self._budgets(now)
+        ]
+
+    def _take(self, now: int, rates: list[Limit], budgets: Sequence[Limit] = ()) -> Taken:
+        taken = self._counters.take(now, rates, budgets)
+        if taken.full:
+            spent = taken.full.keys() & {limit.key for limit in budgets}
+            code = "budget_exhausted" if spent else "rate_limited"
+            raise LimitReached(code, -(-max(taken.full.values()) // 1000))
+        return taken
+
+    def _rates(self, client: str, product_id: str, now: int) -> list[Limit]:
+        settings = self._settings
+        rate = settings.client_rate
+        limits = self._of_client("sessions", client, rate.limit, rate.seconds * 1000, now)
+        for key, common in (
+            ("sessions", settings.session_rate),
+            (f"product:{product_id}", settings.product_rate),
+        ):
+            if common:
+                limits.append(Limit(key, common.limit, now + common.seconds * 1000))
+        return limits
+
+    def _of_client(
+        self, what: str, client: str, limit: int, period_ms: int, now: int
+    ) -> list[Limit]:
+        salt = self._daily_salt(now)
+        return [
+            Limit(f"{what}:{_pseudonym(network, salt)}", share * limit, now + period_ms)
+            for network, share in _networks(client)
+        ]
+
+    def _budgets(self, at_ms: int) -> list[Budget]:
+        """List the budgets in force; days are the shop's."""
+        month, day = self._settings.monthly_sessions, self._settings.daily_sessions
+        if month is day is None:
+            return []
         today = date.fromisoformat(local_day(at_ms, self._zone))
-        month = today.replace(day=1)
+        first = today.replace(day=1)
+        next_month = (first + timedelta(days=32)).replace(day=1)
         periods = (
-            (self._settings.monthly_sessions, month, (month + timedelta(days=32)).replace(day=1)),
-            (self._settings.daily_sessions, today, today + timedelta(days=1)),
+            ("monthly", month, first, next_month),
+            ("daily", day, today, today + timedelta(days=1)),
         )
         return [
-            (limit, f"budget:{first}:{end}", str(first), midnight_ms(str(end), self._zone))
-            for limit, first, end in periods
+            Budget(name, limit, str(first), _start(end, self._zone), f"budget:{first}:{end}")
+            for name, limit, first, end in periods
             if limit is not None
         ]
 
-    def _pseudonym(self, client: str, now: int) -> str:
-        """Hash a client's network with a salt that is thrown away each day."""
-        salt = self._daily_salt(now)
-        return blake2b(network_of(client).encode(), key=salt, digest_size=12).hexdigest()
+    def _hour(self, at_ms: int) -> list[Limit]:
+        """Limit an hour to one day's share of the month, so that no flood spends all of it."""
+        month = self._settings.monthly_sessions
+        if month is None or not self._settings.monthly_spread:
+            return []
+        today = date.fromisoformat(local_day(at_ms, self._zone))
+        share = -(-month // monthrange(today.year, today.month)[1])
+        hour = at_ms // HOUR_MS
+        return [Limit(f"hour:{hour}", max(LEAST_OF_AN_HOUR, share), (hour + 1) * HOUR_MS)]
+
+    def _tell(self, budget: Budget, spent: int, now: int) -> None:
+        """Log, once in its period, that half of a budget is spent, most of it, or all."""
+        for percent in TOLD_AT:
+            at = -(-budget.limit * percent // 100)
+            if spent == at:
+                told = Limit(f"{budget.key}:{percent}", 1, budget.until_ms)
+                if not self._counters.take(now, [told]).full:
+                    log.warning(
+                        "%d %% of the %s budget of %d sessions is spent",
+                        percent, budget.name, budget.limit,
+                    )  # fmt: skip
+                return
 
     def _daily_salt(self, now: int) -> bytes:
-        salt, until_ms = self._salt
-        if now >= until_ms:
-            midnight = now - now % DAY_MS + DAY_MS
+        """Return the salt of the day of UTC, which is thrown away after it."""
+        day = now // DAY_MS
+        if self._salt[0] != day:
             proposed = secrets.randbits(62)
-            salt, _ = self._salt = self._counters.agree("salt", proposed, midnight, now)
+            # A day has a key of its own: a clock that ran ahead leaves no salt for this one.
+            salt, _ = self._counters.agree(f"salt:{day}", proposed, (day + 1) * DAY_MS, now)
+            self._salt = (day, str(salt).encode())
             # Whoever was counted by an older salt is not found again. Budgets stay: they are few,
             # and a clock that ran ahead must not give back what was spent.
             self._counters.prune(now, keep="budget:")
-        return str(salt).encode()
+        return self._salt[1]
+
+
+def _pseudonym(network: str, salt: bytes) -> str:
+    """Hash a network with a salt, so that no address is kept."""
+    return blake2b(network.encode(), key=salt, digest_size=12).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _start(day: date, zone: ZoneInfo) -> int:
+    return midnight_ms(str(day), zone)
+
+
+def network_of(client: str) -> str:
+    """Return the narrowest network that an address counts as."""
+    return _networks(client)[0][0]
 
 
 @lru_cache(maxsize=4_096)
-def network_of(client: str) -> str:
-    """Return what an address counts as: IPv6 by its /64, since one customer has at least that."""
+def _networks(client: str) -> tuple[tuple[str, int], ...]:
+    """Return what an address counts as, and as how many clients each of it."""
     if named := WITH_PORT.fullmatch(client):
         client = named[1] or named[2]
     with suppress(ValueError):  # an address that a proxy made up still counts, as itself
         address = ipaddress.ip_address(client)
         if address.version == 6 and not address.ipv4_mapped:
-            return str(ipaddress.ip_network((address, 64), strict=False))
-    return client
+            return tuple(
+                (str(ipaddress.ip_network((address, prefix), strict=False)), share)
+                for prefix, share in IPV6_SHARES.items()
+            )
+    return ((client, 1),)

@@ -48,6 +48,11 @@ class Click:
     click_id: str | None = None
     resume: str | None = None
 
+    @property
+    def subject(self) -> str:
+        """What of it the vendor may refuse."""
+        return f"{self.product.category}:{self.locale}:{self.product.product_id}"
+
 
 class NoSession(Refusal):
     """There is no such session, or the click gets none."""
@@ -164,17 +169,17 @@ class Sessions:
         return False
 
     def _create(self, click: Click, attempt_id: str) -> Attempt:
-        self.limits.admit_session(click.client)
-        self.limits.admit_product(click.product.product_id)
         self.store.check()  # a session that cannot be recorded is not bought
         try:
-            spent = self.limits.spend()
+            spent = self.limits.admit_session(click.client, click.product.product_id)
         except LimitReached as reached:
-            with suppress(StorageUnavailable):  # the shopper's answer is the same
-                self._record(click, None, _create_failed(attempt_id, reached.code))
+            if reached.code == "budget_exhausted":  # one of a flood is not taken for a shopper's
+                with suppress(StorageUnavailable):  # the shopper's answer is the same
+                    self._record(click, None, _create_failed(attempt_id, reached.code))
             raise
         try:
-            session, call = self.upstream.create_session(self._request(click, attempt_id))
+            request = self._request(click, attempt_id)
+            session, call = self.upstream.create_session(request, click.subject)
         except UpstreamFailure as failure:
             if failure.code not in MAY_EXIST:
                 self.limits.refund(spent)

@@ -92,8 +92,9 @@ class _Body:
 class _Running:
     """A call under way, and what its tries have brought so far."""
 
-    def __init__(self, content: bytes, deadline: float) -> None:
+    def __init__(self, content: bytes, subject: str, deadline: float) -> None:
         self.content = content
+        self.subject = subject
         self.at_ms = now_ms()
         self.started = time.monotonic()
         self.ends = self.started + deadline
@@ -141,14 +142,16 @@ class UpstreamClient:
             reraise=True,
         )
 
-    def create_session(self, body: bytes) -> tuple[Session, UpstreamCall]:
+    def create_session(self, body: bytes, subject: str) -> tuple[Session, UpstreamCall]:
         """`POST /v1/sessions` with a body of `contract.session_request`.
+
+        `subject` is what of it the vendor may refuse: a refusal holds for the same subject.
 
         :raises UpstreamFailure: docs/http.md says when with which code.
         """
-        running = _Running(body, self._deadline)
+        running = _Running(body, subject, self._deadline)
         try:
-            running.single = self._breaker.check()
+            running.single = self._breaker.check(subject)
             session = self._retrying(self._try, running)
         except _Failed as failed:
             call = self._call(running, failed.code, failed.detail)
@@ -156,7 +159,7 @@ class UpstreamClient:
             asks = failed.code in ("busy", "unavailable")
             raise UpstreamFailure(call, wait_s if asks else None) from None
         except HeldBack as held:
-            call = self._call(running, held.code, "held back by the breaker, not sent")
+            call = self._call(running, held.code, f"held back {held.why}, not sent")
             raise UpstreamFailure(call, held.wait_s) from None
         return session, self._call(running, None, "")
 
@@ -176,7 +179,7 @@ class UpstreamClient:
         """Try once, and tell the breaker."""
         if running.last:
             try:
-                running.single = self._breaker.check()
+                running.single = self._breaker.check(running.subject)
             except HeldBack:  # opened meanwhile, by others' failures or our own
                 running.last.again = False
                 raise running.last from None
@@ -186,12 +189,12 @@ class UpstreamClient:
         except _Failed as failed:
             running.last = failed
             failed.again = failed.again and not running.single
-            self._report(failed)
+            self._report(failed, running.subject)
             raise
         self._breaker.succeeded()
         return session
 
-    def _report(self, failed: _Failed) -> None:
+    def _report(self, failed: _Failed, subject: str) -> None:
         match failed.code:
             case "upstream_error" | "upstream_timeout":
                 self._breaker.failed()
@@ -201,6 +204,7 @@ class UpstreamClient:
                 self._breaker.refuse_token()
             case "not_available":  # a no to this product from a vendor that is well
                 self._breaker.succeeded()
+                self._breaker.decline(subject)
 
     def _exchange(self, running: _Running) -> Session:
         """Send the request and read what its answer means."""

@@ -6,11 +6,14 @@ budgets are seeded from the stored attempts at start (`seed`).
 """
 
 import threading
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from storage.sqlite.connection import Error, connect
-from storage.store import StorageUnavailable
+from storage.store import Limit, StorageUnavailable, Taken
 
 BUSY_MS = 500  # a statement runs on the event loop: as long as it waits, all wait
 
@@ -21,13 +24,24 @@ CREATE TABLE IF NOT EXISTS counters (
 """
 
 # One statement each, so that SQLite's own lock makes them atomic over all processes.
-TAKE = """
-INSERT INTO counters (key, value, until_ms) VALUES (:key, 1, :now + :period)
+# A window is over at its end, or where that is later than one set now would be: then it was begun
+# by a clock that ran ahead.
+WANTED = "WITH wanted (key, most, ending, turn) AS (VALUES {values})"
+FULL = """
+FROM wanted LEFT JOIN counters USING (key)
+WHERE iif(until_ms > ?1 AND until_ms <= ending, value, 0) >= most
+"""
+TAKE = f"""{WANTED}
+INSERT INTO counters (key, value, until_ms)
+SELECT key, 1, ending FROM wanted WHERE ifnull(turn < (SELECT min(turn) {FULL}), TRUE)
 ON CONFLICT (key) DO UPDATE SET
-    value = iif(until_ms <= :now, 1, value + 1),
-    until_ms = iif(until_ms <= :now, excluded.until_ms, until_ms)
-WHERE until_ms <= :now OR value < :limit
-RETURNING value
+    value = iif(until_ms > ?1 AND until_ms <= excluded.until_ms, value, 0) + 1,
+    until_ms = iif(until_ms > ?1 AND until_ms <= excluded.until_ms, until_ms, excluded.until_ms)
+RETURNING key, value
+"""  # noqa: S608 - our own words
+WAITS = f"""{WANTED}
+SELECT key, iif(until_ms > ?1 AND until_ms <= ending, until_ms, ending) - ?1 {FULL}
+AND turn = (SELECT min(turn) {FULL})
 """
 ADD = """
 INSERT INTO counters (key, value, until_ms) VALUES (:key, :amount, :until)
@@ -49,7 +63,8 @@ ON CONFLICT (key) DO UPDATE SET
 RETURNING value, until_ms
 """
 UNDER = """
-SELECT key, value, until_ms FROM counters WHERE key >= :prefix AND key < :end AND until_ms > :now
+SELECT key, value, until_ms FROM counters
+WHERE (key >= :prefix AND key < :end OR key = :also) AND until_ms > :now
 """
 PRUNE = """
 DELETE FROM counters WHERE until_ms <= :now AND NOT (key >= :keep AND key < :end)
@@ -66,18 +81,28 @@ class SQLiteCounters:
         self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")  # opening may wait as long as any
         self._lock = threading.Lock()
 
-    def _rows(self, sql: str, **values: str | int) -> list[Any]:
+    def _rows(self, sql: str, *numbered: str | int, **named: str | int) -> list[Any]:
         try:
             with self._lock:
-                return self._db.execute(sql, values).fetchall()
+                return self._db.execute(sql, named or numbered).fetchall()
         except Error as error:
             raise StorageUnavailable(f"counters: {error}") from error
 
-    def take(self, key: str, limit: int, period_ms: int, now_ms: int) -> int:
-        if self._rows(TAKE, key=key, limit=limit, period=period_ms, now=now_ms):
-            return 0
-        kept = self.get(key, now_ms)
-        return kept[1] - now_ms if kept else 1
+    def take(self, now_ms: int, *groups: Sequence[Limit]) -> Taken:
+        wanted = [(*limit, turn) for turn, group in enumerate(groups) for limit in group]
+        counts = dict(self._of(TAKE, now_ms, wanted))
+        if len(counts) == len(wanted):
+            return Taken(counts, {})
+        full = dict(self._of(WAITS, now_ms, wanted))
+        return Taken(counts, full or {wanted[-1][0]: 1})  # it became free in between
+
+    def full(self, now_ms: int, limits: Sequence[Limit]) -> dict[str, int]:
+        return dict(self._of(WAITS, now_ms, [(*limit, 0) for limit in limits]))
+
+    def _of(
+        self, statement: str, now_ms: int, wanted: list[tuple[str, int, int, int]]
+    ) -> list[Any]:
+        return self._rows(_for(statement, len(wanted)), now_ms, *chain.from_iterable(wanted))
 
     def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> None:
         self._rows(ADD, key=key, amount=amount, until=until_ms, now=now_ms)
@@ -95,8 +120,8 @@ class SQLiteCounters:
         (row,) = self._rows(AGREE, key=key, value=value, until=until_ms, now=now_ms)
         return row[0], row[1]
 
-    def under(self, prefix: str, now_ms: int) -> dict[str, tuple[int, int]]:
-        rows = self._rows(UNDER, prefix=prefix, end=f"{prefix}\x7f", now=now_ms)
+    def under(self, prefix: str, now_ms: int, also: str = "") -> dict[str, tuple[int, int]]:
+        rows = self._rows(UNDER, prefix=prefix, end=f"{prefix}\x7f", also=also, now=now_ms)
         return {key: (value, until_ms) for key, value, until_ms in rows}
 
     def put(self, key: str, value: int, until_ms: int) -> None:
@@ -114,3 +139,11 @@ class SQLiteCounters:
 
     def close(self) -> None:
         self._db.close()
+
+
+@cache
+def _for(statement: str, limits: int) -> str:
+    """Complete a statement for so many limits; its first parameter is the moment."""
+    firsts = range(2, 2 + 4 * limits, 4)
+    rows = ", ".join(f"(?{n}, ?{n + 1}, ?{n + 2}, ?{n + 3})" for n in firsts)
+    return statement.format(values=rows)

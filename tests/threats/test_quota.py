@@ -76,6 +76,60 @@ def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
         assert vendor.calls(product_id) == 12
 
 
+def test_a_network_and_all_together_have_their_rates(tmp_path: Path, vendor: Vendor) -> None:
+    settings = {
+        "TRYON_CLIENT_RATE": "1/hour",
+        "TRYON_SESSION_RATE": "20/hour",
+        "TRYON_TRUSTED_PROXIES": "1",
+    }
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        product_id = unique()
+        found = at_once(30, lambda n: click(shop, product_id, f"2001:db8:0:{n:x}00::1"))
+        assert counted(found) == {(201, ""): 16, (429, "rate_limited"): 14}  # one /48
+        found = at_once(20, lambda n: click(shop, product_id, f"198.51.100.{n}"))
+        assert counted(found) == {(201, ""): 4, (429, "rate_limited"): 16}
+        assert vendor.calls(product_id) == 20
+
+
+# --- Refused products, and calls ------------------------------------------------------------------
+
+
+def test_a_product_that_the_vendor_refuses_costs_one_call(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique("sim-400")
+    found = [click(shop, product_id) for _ in range(6)]
+    found += at_once(6, lambda _: click(shop, product_id, click_id=str(uuid.uuid4())))
+    assert counted(found) == {(422, "not_available"): 12}
+    assert vendor.calls(product_id) == 1
+    sql = "SELECT clicks, create_failed FROM totals_day_product WHERE product_id = ?"
+    assert rows(shop, sql, product_id) == [(12, 12)]
+    sql = """SELECT tries, upstream_calls.detail FROM upstream_calls JOIN attempts
+             ON attempts.id = attempt_id WHERE product_id = ? ORDER BY upstream_calls.id"""
+    (first, *others) = rows(shop, sql, product_id)
+    assert first[0] == 1
+    assert set(others) == {(0, "held back since the vendor refused it minutes ago, not sent")}
+
+
+@pytest.mark.parametrize("other", [{"locale": "de-DE"}, {"category": "eyewear"}])
+def test_a_refusal_holds_for_no_other_language_or_category(
+    shop: Shop, vendor: Vendor, other: dict[str, str]
+) -> None:
+    product_id = unique("sim-400")
+    assert click(shop, product_id) == click(shop, product_id, **other) == (422, "not_available")
+    assert vendor.calls(product_id) == 2
+
+
+def test_calls_have_a_ceiling_that_counts_each_try(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor, TRYON_CALL_RATE="7/hour") as shop:
+        failing, refused, product_id = unique("sim-500"), unique("sim-400"), unique()
+        assert click(shop, failing) == (502, "upstream_error")
+        assert click(shop, refused) == (422, "not_available")
+        calls = vendor.calls(failing) + vendor.calls(refused)
+        found = at_once(6, lambda _: click(shop, product_id))
+        assert counted(found) == {(201, ""): 7 - calls, (503, "busy"): calls - 1}
+        answer = shop.click(product_id)
+        assert 0 < int(answer.headers["Retry-After"]) <= 3600
+
+
 # --- Budgets --------------------------------------------------------------------------------------
 
 
@@ -86,7 +140,7 @@ def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
 def test_a_budget_is_exact_over_workers_and_a_kill(
     tmp_path: Path, vendor: Vendor, budget: str
 ) -> None:
-    with running_shop(tmp_path, vendor, **{budget: "25"}) as shop:
+    with running_shop(tmp_path, vendor, **{budget: "25", "TRYON_MONTHLY_SPREAD": "0"}) as shop:
         product_id, refused = unique(), unique("sim-400")
         assert {click(shop, refused) for _ in range(5)} == {(422, "not_available")}
         found = at_once(20, lambda _: click(shop, product_id))

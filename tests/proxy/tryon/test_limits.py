@@ -1,5 +1,6 @@
 """Rates and budgets: exact, by the shop's own days, and fair to who shares an address."""
 
+import ipaddress
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
@@ -60,10 +61,15 @@ def build(tmp_path: Path, clock: Clock) -> Build:
             "TRYON_PUBLIC_URL": "https://tryon.shop.example",
             "TRYON_SECRET_KEY": "k" * 40,
             "TRYON_TIMEZONE": "Europe/Berlin",
+            "TRYON_CLIENT_RATE": "1000000/second",
         }
         return Limits(load(environ | settings), counters, created or Created())  # type: ignore[arg-type]
 
     return build
+
+
+def session(limits: Limits, client: str = "192.0.2.9", product_id: str = "sku-1") -> int:
+    return limits.admit_session(client, product_id)
 
 
 def admitted(admit: Callable[[], object], tries: int) -> int:
@@ -85,52 +91,52 @@ def refusal(admit: Callable[[], object]) -> Refusal:
 
 def test_a_client_has_its_rate_and_not_one_more(build: Build, clock: Clock) -> None:
     limits = build(TRYON_CLIENT_RATE="5/minute")
-    assert admitted(lambda: limits.admit_session("192.0.2.1"), 8) == 5
-    assert admitted(lambda: limits.admit_session("192.0.2.2"), 8) == 5
-    problem = refusal(lambda: limits.admit_session("192.0.2.1"))
+    assert admitted(lambda: session(limits, "192.0.2.1"), 8) == 5
+    assert admitted(lambda: session(limits, "192.0.2.2"), 8) == 5
+    problem = refusal(lambda: session(limits, "192.0.2.1"))
     assert (problem.code, problem.wait_s) == ("rate_limited", 60)
     clock.at_ms += 60_000
-    assert admitted(lambda: limits.admit_session("192.0.2.1"), 8) == 5
+    assert admitted(lambda: session(limits, "192.0.2.1"), 8) == 5
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out(build: Build, clock: Clock) -> None:
     limits = build(TRYON_CLIENT_RATE="2/minute")
     right = clock.at_ms
     clock.at_ms = right + 30 * 86_400_000
-    assert admitted(lambda: limits.admit_session("192.0.2.1"), 5) == 2
+    assert admitted(lambda: session(limits, "192.0.2.1"), 5) == 2
     clock.at_ms = right
-    assert admitted(lambda: limits.admit_session("192.0.2.1"), 5) == 2
-    assert refusal(lambda: limits.admit_session("192.0.2.1")).wait_s == 60
+    assert admitted(lambda: session(limits, "192.0.2.1"), 5) == 2
+    assert refusal(lambda: session(limits, "192.0.2.1")).wait_s == 60
 
 
 def test_an_ipv6_network_counts_as_one_client(build: Build) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")
     network = iter(range(100))
-    assert admitted(lambda: limits.admit_session(f"2001:db8:0:1::{next(network):x}"), 10) == 3
-    assert admitted(lambda: limits.admit_session("2001:db8:0:2::1"), 10) == 3
+    assert admitted(lambda: session(limits, f"2001:db8:0:1::{next(network):x}"), 10) == 3
+    assert admitted(lambda: session(limits, "2001:db8:0:2::1"), 10) == 3
 
 
 def test_ipv4_clients_stay_apart_where_the_server_listens_on_ipv6(build: Build) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")
-    assert admitted(lambda: limits.admit_session("::ffff:192.0.2.1"), 10) == 3
-    assert admitted(lambda: limits.admit_session("::ffff:192.0.2.2"), 10) == 3
+    assert admitted(lambda: session(limits, "::ffff:192.0.2.1"), 10) == 3
+    assert admitted(lambda: session(limits, "::ffff:192.0.2.2"), 10) == 3
 
 
 @pytest.mark.parametrize("client", ["192.0.2.1:{}", "[2001:db8::1]:{}"])
 def test_a_port_that_a_proxy_wrote_makes_no_new_client(build: Build, client: str) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")
     ports = iter(range(1024, 65536))
-    assert admitted(lambda: limits.admit_session(client.format(next(ports))), 10) == 3
+    assert admitted(lambda: session(limits, client.format(next(ports))), 10) == 3
 
 
 @pytest.mark.parametrize("client", ["", "unknown", "192.0.2.1:5555", "é" * 1000, "fe80::1%eth0"])
 def test_an_odd_address_is_limited_too(build: Build, client: str) -> None:
     limits = build(TRYON_CLIENT_RATE="3/hour")
-    assert admitted(lambda: limits.admit_session(client), 10) == 3
+    assert admitted(lambda: session(limits, client), 10) == 3
 
 
 def test_no_address_is_kept(build: Build, tmp_path: Path) -> None:
-    build().admit_session("192.0.2.77")
+    session(build(), "192.0.2.77")
     for path in tmp_path.iterdir():
         assert b"192.0.2.77" not in path.read_bytes()
 
@@ -138,9 +144,9 @@ def test_no_address_is_kept(build: Build, tmp_path: Path) -> None:
 def test_clients_of_another_day_leave_nothing(build: Build, clock: Clock, tmp_path: Path) -> None:
     limits = build(TRYON_CLIENT_RATE="3/minute")
     for number in range(50):
-        limits.admit_session(f"192.0.2.{number}")
+        session(limits, f"192.0.2.{number}")
     clock.at_ms = ms("2026-11-25T12:00")
-    limits.admit_session("192.0.2.1")
+    session(limits, "192.0.2.1")
     with closing(connect(tmp_path / "counters")) as db:
         kept = [key.partition(":")[0] for (key,) in db.execute("SELECT key FROM counters")]
     assert sorted(kept) == ["salt", "sessions"]
@@ -149,11 +155,11 @@ def test_clients_of_another_day_leave_nothing(build: Build, clock: Clock, tmp_pa
 def test_a_clock_that_ran_ahead_gives_no_budget_back(build: Build, clock: Clock) -> None:
     limits = build(TRYON_MONTHLY_SESSIONS="2")
     right = clock.at_ms
-    assert admitted(limits.spend, 5) == 2
+    assert admitted(lambda: session(limits), 5) == 2
     clock.at_ms = ms("2027-02-01T12:00")
-    limits.admit_session("192.0.2.1")
+    session(limits, "192.0.2.1")
     clock.at_ms = right
-    assert admitted(limits.spend, 5) == 0
+    assert admitted(lambda: session(limits), 5) == 0
 
 
 @pytest.mark.parametrize(
@@ -164,14 +170,14 @@ def test_a_budget_is_exact_and_begins_again_at_the_shops_midnight(
     build: Build, clock: Clock, setting: str, ends: str
 ) -> None:
     limits = build(**{setting: "7"})
-    assert admitted(limits.spend, 20) == 7
-    problem = refusal(limits.spend)
+    assert admitted(lambda: session(limits), 20) == 7
+    problem = refusal(lambda: session(limits))
     assert problem.code == "budget_exhausted"
     assert problem.wait_s == (ms(ends) - clock.at_ms) // 1000
     clock.at_ms = ms(ends) - 1
-    assert admitted(limits.spend, 5) == 0
+    assert admitted(lambda: session(limits), 5) == 0
     clock.at_ms = ms(ends)
-    assert admitted(limits.spend, 20) == 7
+    assert admitted(lambda: session(limits), 20) == 7
 
 
 @pytest.mark.parametrize(
@@ -182,8 +188,8 @@ def test_a_day_is_as_long_as_the_shops_clock_has_it(
 ) -> None:
     clock.at_ms = ms(f"{day}T00:00")
     limits = build(TRYON_DAILY_SESSIONS="1")
-    limits.spend()
-    assert refusal(limits.spend).wait_s == hours * 3600
+    session(limits)
+    assert refusal(lambda: session(limits)).wait_s == hours * 3600
 
 
 @pytest.mark.parametrize("setting", ["TRYON_DAILY_SESSIONS", "TRYON_MONTHLY_SESSIONS"])
@@ -191,42 +197,117 @@ def test_a_budget_of_none_allows_none_on_any_day(build: Build, clock: Clock, set
     limits = build(**{setting: "0"})
     for day in range(3):
         clock.at_ms = ms(f"2026-12-{day + 1:02}T12:00")
-        assert admitted(limits.spend, 3) == 0
+        assert admitted(lambda: session(limits), 3) == 0
 
 
 def test_the_smaller_budget_holds_and_takes_nothing_from_the_other(build: Build) -> None:
     limits = build(TRYON_DAILY_SESSIONS="3", TRYON_MONTHLY_SESSIONS="5")
-    assert admitted(limits.spend, 50) == 3  # 47 refusals must not eat up the month
+    assert admitted(lambda: session(limits), 50) == 3  # 47 refusals must not eat up the month
 
 
 def test_a_month_that_is_spent_leaves_the_day_as_it_was(build: Build, clock: Clock) -> None:
     limits = build(TRYON_DAILY_SESSIONS="4", TRYON_MONTHLY_SESSIONS="6")
-    assert admitted(limits.spend, 9) == 4
+    assert admitted(lambda: session(limits), 9) == 4
     clock.at_ms = ms("2026-11-25T12:00")
-    assert admitted(limits.spend, 9) == 2
+    assert admitted(lambda: session(limits), 9) == 2
     clock.at_ms = ms("2026-12-01T12:00")
-    assert admitted(limits.spend, 9) == 4
+    assert admitted(lambda: session(limits), 9) == 4
 
 
 def test_what_was_not_created_is_put_back_where_it_was_taken(build: Build, clock: Clock) -> None:
     limits = build(TRYON_DAILY_SESSIONS="2")
     clock.at_ms = ms("2026-11-24T23:59:59")
-    taken = limits.spend()
+    taken = session(limits)
     clock.at_ms = ms("2026-11-25T00:00:01")  # the vendor's answer came after midnight
     limits.refund(taken)
-    assert admitted(limits.spend, 9) == 2  # the new day has gained nothing
+    assert admitted(lambda: session(limits), 9) == 2  # the new day has gained nothing
     clock.at_ms = ms("2026-11-25T12:00")
     limits.refund(limits_taken := clock.at_ms)
     assert limits_taken
-    assert admitted(limits.spend, 9) == 1
+    assert admitted(lambda: session(limits), 9) == 1
 
 
 def test_what_is_stored_counts_after_the_counters_were_lost(build: Build) -> None:
     created = Created(_2026_11_24=4, _2026_11_01=9)
-    assert admitted(build(created, TRYON_DAILY_SESSIONS="6").spend, 20) == 2
-    assert admitted(build(created, TRYON_MONTHLY_SESSIONS="10").spend, 20) == 1
+    for budget, left in ({"TRYON_DAILY_SESSIONS": "6"}, 2), ({"TRYON_MONTHLY_SESSIONS": "10"}, 1):
+        limits = build(created, **budget)
+        assert admitted(lambda limits=limits: session(limits), 20) == left
 
 
 def test_a_restart_forgets_nothing_that_the_store_has_not_seen_yet(build: Build) -> None:
-    assert admitted(build(TRYON_DAILY_SESSIONS="5").spend, 3) == 3
-    assert admitted(build(Created(_2026_11_24=1), TRYON_DAILY_SESSIONS="5").spend, 20) == 2
+    limits = build(TRYON_DAILY_SESSIONS="5")
+    assert admitted(lambda: session(limits), 3) == 3
+    again = build(Created(_2026_11_24=1), TRYON_DAILY_SESSIONS="5")
+    assert admitted(lambda: session(again), 20) == 2
+
+
+# --- Floods ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("prefix", "clients"), [(64, 1), (56, 4), (48, 16), (47, 32)])
+def test_an_ipv6_network_has_the_rate_of_so_many_clients(
+    build: Build, prefix: int, clients: int
+) -> None:
+    """However many of its addresses ask, each once."""
+    limits = build(TRYON_CLIENT_RATE="3/hour")
+    network = ipaddress.ip_network(f"2001:db8::/{prefix}")
+    step = network.num_addresses // 200
+    asking = (str(network[n * step]) for n in range(200))
+    assert admitted(lambda: session(limits, next(asking)), 200) == 3 * clients
+
+
+def test_what_a_wider_network_refuses_is_counted_nowhere(build: Build, tmp_path: Path) -> None:
+    limits = build(TRYON_CLIENT_RATE="1/hour")
+    asking = (f"2001:db8:0:{n:x}::1" for n in range(500))
+    assert admitted(lambda: session(limits, next(asking)), 500) == 8  # two /56 of four each
+    with closing(connect(tmp_path / "counters")) as db:
+        assert db.execute("SELECT count(*) FROM counters").fetchone()[0] < 20
+
+
+def test_all_clients_together_have_a_rate(build: Build) -> None:
+    limits = build(TRYON_SESSION_RATE="7/minute", TRYON_CLIENT_RATE="2/minute")
+    clients = [f"192.0.2.{n}" for n in range(9)]
+    passed = [admitted(lambda c=client: session(limits, c), 3) for client in clients]
+    assert passed == [2, 2, 2, 1, 0, 0, 0, 0, 0]
+    assert refusal(lambda: session(limits, "192.0.2.99")).code == "rate_limited"
+
+
+@pytest.mark.parametrize(
+    ("month", "an_hour"), [("900", 30), ("3000", 100), ("901", 31), ("25", 20)]
+)
+def test_an_hour_may_spend_a_days_share_of_the_month(
+    build: Build, clock: Clock, month: str, an_hour: int
+) -> None:
+    limits = build(TRYON_MONTHLY_SESSIONS=month)  # November has thirty days
+    clock.at_ms = ms("2026-11-24T12:10")
+    assert admitted(lambda: session(limits), 150) == an_hour
+    reached = refusal(lambda: session(limits))
+    assert (reached.code, reached.wait_s) == ("budget_exhausted", 3000)
+    clock.at_ms += 3_000_000
+    assert admitted(lambda: session(limits), 150) == min(an_hour, int(month) - an_hour)
+
+
+def test_what_was_not_created_leaves_its_hour_too(build: Build, clock: Clock) -> None:
+    limits = build(TRYON_MONTHLY_SESSIONS="600")
+    taken = session(limits)
+    clock.at_ms += 3_600_000
+    limits.refund(taken)
+    assert admitted(lambda: session(limits), 50) == 20
+    limits.refund(clock.at_ms)
+    assert admitted(lambda: session(limits), 50) == 1
+
+
+def test_one_hour_may_spend_the_month_where_it_is_not_spread(build: Build) -> None:
+    limits = build(TRYON_MONTHLY_SESSIONS="100", TRYON_MONTHLY_SPREAD="0")
+    assert admitted(lambda: session(limits), 150) == 100
+
+
+def test_a_clock_that_ran_ahead_leaves_no_salt_for_long(build: Build, clock: Clock) -> None:
+    limits = build(TRYON_CLIENT_RATE="2/day")
+    right = clock.at_ms
+    clock.at_ms = right + 30 * 86_400_000
+    session(limits)
+    clock.at_ms = right
+    assert admitted(lambda: session(limits), 5) == 2
+    clock.at_ms = right + 86_400_000
+    assert admitted(lambda: session(limits), 5) == 2

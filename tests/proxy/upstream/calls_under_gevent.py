@@ -56,7 +56,7 @@ def outcome(folder: Path, api_url: str, product_id: str, deadline: float, calls:
     for _ in range(calls):
         started = time.monotonic()
         try:
-            call = client.create_session(request)[1]
+            call = client.create_session(request, product_id)[1]
         except UpstreamFailure as failure:
             call = failure.call
         seconds = time.monotonic() - started

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.refusals import Refusal
+from proxy.settings_values import Rate
 from proxy.upstream.breaker import Breaker
 from storage.sqlite.counters import SQLiteCounters
 from storage.store import StorageUnavailable
@@ -201,3 +202,31 @@ def test_what_was_learnt_may_be_lost_but_never_hides_the_answer(
     breaker.succeeded()
     with pytest.raises(StorageUnavailable):
         breaker.check()
+
+
+def test_what_the_vendor_refused_is_not_asked_for_again_for_minutes(
+    worker: Callable[[], Breaker], clock: Clock
+) -> None:
+    one, other = worker(), worker()
+    one.decline("footwear:de-DE:sku-1")
+    assert other.check("footwear:en-US:sku-1") is False
+    with pytest.raises(Refusal) as caught:
+        other.check("footwear:de-DE:sku-1")
+    assert (caught.value.code, caught.value.wait_s) == ("not_available", None)
+    clock.pass_seconds(-3_600)  # a clock that is set back holds it no longer than that
+    assert other.check("footwear:de-DE:sku-1") is False
+    clock.pass_seconds(3_600 + 300)
+    assert other.check("footwear:de-DE:sku-1") is False
+
+
+def test_calls_have_a_ceiling_over_all_workers(tmp_path: Path, clock: Clock) -> None:
+    counters = SQLiteCounters(tmp_path / "counters.db")
+    one, other = (Breaker(counters, clock, Rate(3, 60)) for _ in range(2))
+    assert [one.check(), other.check(), one.check()] == [False] * 3
+    assert closed(other) == ("busy", 60)
+    clock.pass_seconds(60)
+    open_breaker(one)
+    assert other.check() is True  # the probe is a call too
+    assert closed(one) == ("unavailable", 1)  # and what is held back is none
+    clock.pass_seconds(1)
+    assert [one.check()] == [True]

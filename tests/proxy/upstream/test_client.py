@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -51,6 +52,7 @@ REQUEST = session_request(
     callback_url="https://merchant.example/callbacks/tryon",
     locale="en-US",
 )
+SUBJECT = "footwear:en-US:sku-12345"
 
 
 class World:
@@ -107,10 +109,13 @@ def vendor(no_waits: None) -> Iterator[responses.RequestsMock]:
         yield mock
 
 
-def failure(client: UpstreamClient, request: bytes = REQUEST) -> UpstreamFailure:
-    """The failure of a call. Whatever is printed of it must not hold the token."""
+def failure(client: UpstreamClient, request: bytes = REQUEST, subject: str = "") -> UpstreamFailure:
+    """The failure of a call, by default for what was never refused.
+
+    Whatever is printed of it must not hold the token.
+    """
     with pytest.raises(UpstreamFailure) as caught:
-        client.create_session(request)
+        client.create_session(request, subject or str(uuid.uuid4()))
     raised = caught.value
     assert isinstance(raised, Refusal)
     assert raised.call.error == raised.code
@@ -124,7 +129,7 @@ def failure(client: UpstreamClient, request: bytes = REQUEST) -> UpstreamFailure
 
 def test_it_sends_what_the_page_documents(world: World, vendor: responses.RequestsMock) -> None:
     vendor.post(URL, json=SESSION)
-    session, call = world.client().create_session(REQUEST)
+    session, call = world.client().create_session(REQUEST, SUBJECT)
     assert session.id == SESSION["id"]
     sent = vendor.calls[0].request
     assert sent.headers["Authorization"] == f"Bearer {TOKEN}"
@@ -139,7 +144,7 @@ def test_it_sends_what_the_page_documents(world: World, vendor: responses.Reques
 
 def test_it_verifies_the_vendors_certificate(world: World, vendor: responses.RequestsMock) -> None:
     vendor.post(URL, json=SESSION)
-    world.client().create_session(REQUEST)
+    world.client().create_session(REQUEST, SUBJECT)
     assert vendor.calls[0].request.req_kwargs.get("verify", True) is True
 
 
@@ -204,7 +209,7 @@ def test_a_5xx_is_tried_again_with_backoff(
     for _ in range(failures):
         vendor.post(URL, status=500)
     vendor.post(URL, json=SESSION)
-    _, call = world.client().create_session(REQUEST)
+    _, call = world.client().create_session(REQUEST, SUBJECT)
     assert (call.status, call.error, call.tries) == (200, None, failures + 1)
     assert len(world.slept) == failures
     assert all(0 <= slept <= window for slept, window in zip(world.slept, (0.5, 1), strict=False))
@@ -254,7 +259,7 @@ def test_a_429_is_tried_again_when_its_retry_after_fits(
     header = header if isinstance(header, str) else retry_after(header)
     vendor.post(URL, status=429, headers={"Retry-After": header})
     vendor.post(URL, json=SESSION)
-    _, call = world.client().create_session(REQUEST)
+    _, call = world.client().create_session(REQUEST, SUBJECT)
     assert call.tries == 2
     assert least < world.slept[0] < most
 
@@ -311,7 +316,7 @@ def test_a_401_pauses_all_workers_and_a_success_ends_it(
     assert failure(world.client()).call.tries == 0
     assert world.breaker.state()["token_refused"] is True
     world.slept.append(10)
-    world.client().create_session(REQUEST)
+    world.client().create_session(REQUEST, SUBJECT)
     assert world.breaker.state()["token_refused"] is False
 
 
@@ -327,8 +332,8 @@ def test_an_hour_of_500s_costs_fewer_calls_than_clicks(
     assert len(vendor.calls) < clicks / 2
     vendor.upsert("POST", URL, json=SESSION)
     world.slept.append(1)
-    client.create_session(REQUEST)
-    client.create_session(REQUEST)
+    client.create_session(REQUEST, SUBJECT)
+    client.create_session(REQUEST, SUBJECT)
     assert world.breaker.state()["breaker"] == "closed"
 
 
@@ -401,7 +406,7 @@ def test_it_takes_json_by_its_other_names(
     world: World, vendor: responses.RequestsMock, kind: str
 ) -> None:
     vendor.post(URL, body=json.dumps(SESSION), content_type=kind, status=201)
-    assert world.client().create_session(REQUEST)[0].id == SESSION["id"]
+    assert world.client().create_session(REQUEST, SUBJECT)[0].id == SESSION["id"]
 
 
 # --- Over real sockets ----------------------------------------------------------------------------
@@ -586,7 +591,7 @@ def test_what_may_have_reached_the_vendor_is_sent_once(
 ) -> None:
     server = wire(script)
     client = world.client(f"http://{server.host}/v1")
-    call = client.create_session(REQUEST)[1] if code is None else failure(client).call
+    call = client.create_session(REQUEST, SUBJECT)[1] if code is None else failure(client).call
     assert (call.error, call.status, call.tries) == (code, status, 1)
     assert len(server.requests) == 1
     if code == "upstream_timeout":
@@ -618,7 +623,7 @@ def test_a_connection_is_used_again(world: World, wire: Callable[..., Wire]) -> 
     server = wire(say(WHOLE, close=False))
     client = world.client(f"http://{server.host}/v1")
     for _ in range(5):
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
     assert (len(server.requests), server.connections) == (5, 1)
     assert all(b"Accept-Encoding: identity" in request for request in server.requests)
 
@@ -629,7 +634,7 @@ def test_a_connection_that_the_vendor_closed_meanwhile_is_replaced(
     server = wire(say(WHOLE))
     client = world.client(f"http://{server.host}/v1")
     for _ in range(3):
-        assert client.create_session(REQUEST)[1].tries == 1
+        assert client.create_session(REQUEST, SUBJECT)[1].tries == 1
         assert server.ended.acquire(timeout=5)
     assert (len(server.requests), server.connections) == (3, 3)
 
@@ -645,7 +650,7 @@ def test_what_follows_an_answer_is_not_taken_for_the_next(
     server = wire(say(WHOLE + more, close=False))
     client = world.client(f"http://{server.host}/v1")
     for number in (1, 2, 3):
-        assert client.create_session(REQUEST)[1].tries == 1
+        assert client.create_session(REQUEST, SUBJECT)[1].tries == 1
         assert server.connections == number
 
 
@@ -655,7 +660,7 @@ def test_a_connection_that_is_to_be_closed_is_not_used_again(
     server = wire(say(LAST, close=False))
     client = world.client(f"http://{server.host}/v1")
     for number in (1, 2):
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
         assert server.connections == number
 
 
@@ -668,7 +673,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     client = world.client(f"http://{server.host}/v1")
     for later, connections in [(0, 1), (9, 1), (9, 1), (11, 2), (9, 2)]:
         now += later
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
         assert server.connections == connections
     assert server.ended.acquire(timeout=5)
 
@@ -691,14 +696,14 @@ def test_what_is_idle_for_long_is_closed_though_others_are_used(
         list(pool.map(client.create_session, [REQUEST] * both.parties))
     for _ in range(2):
         now += 6
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
     assert server.ended.acquire(timeout=5)
     assert (len(server.requests), server.connections) == (4, 2)
 
 
 def test_the_kernel_probes_an_idle_connection(world: World, wire: Callable[..., Wire]) -> None:
     client = world.client(f"http://{wire(say(WHOLE, close=False)).host}/v1")
-    client.create_session(REQUEST)
+    client.create_session(REQUEST, SUBJECT)
     ((_, idle),) = client._adapter._connections._idle
     assert idle.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
@@ -723,7 +728,7 @@ def test_the_trusted_certificates_are_read_once(
     client = world.client(url)
     (tmp_path / "cert.pem").unlink()
     for number in (1, 2):
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
         assert server.connections == number
 
 
@@ -746,7 +751,7 @@ def test_a_certificate_must_be_trusted_and_of_this_host(
     assert "not valid for '127.0.0.1'" in elsewhere.detail
     client, before = world.client(at_localhost), server.connections
     for _ in range(3):
-        client.create_session(REQUEST)
+        client.create_session(REQUEST, SUBJECT)
     assert (len(server.requests), server.connections) == (3, before + 1)
 
 
@@ -769,7 +774,7 @@ def test_it_keeps_its_token_whatever_the_environment_says(
         monkeypatch.setenv(name, f"http://{trap.host}")
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    world.client(f"http://{server.host}/v1").create_session(REQUEST)
+    world.client(f"http://{server.host}/v1").create_session(REQUEST, SUBJECT)
     assert f"Authorization: Bearer {TOKEN}\r\n".encode() in server.requests[0]
     assert trap.connections == 0
 

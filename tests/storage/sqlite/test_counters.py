@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.sqlite.counters import SQLiteCounters
+from storage.store import Limit, Taken
 
 
 @pytest.fixture
@@ -13,22 +14,62 @@ def counters(tmp_path: Path) -> SQLiteCounters:
     return SQLiteCounters(tmp_path / "counters")
 
 
+def wait(counters: SQLiteCounters, key: str, most: int, period_ms: int, now_ms: int) -> int:
+    """Count one in one limit; the milliseconds to wait where it is full."""
+    taken = counters.take(now_ms, [Limit(key, most, now_ms + period_ms)])
+    return taken.full.get(key, 0)
+
+
 def test_it_counts_up_to_the_limit_then_says_how_long_to_wait(counters: SQLiteCounters) -> None:
-    assert [counters.take("ip", 2, 60_000, now) for now in (1_000, 2_000)] == [0, 0]
-    assert counters.take("ip", 2, 60_000, 31_000) == 30_000
+    assert [wait(counters, "ip", 2, 60_000, now) for now in (1_000, 2_000)] == [0, 0]
+    assert wait(counters, "ip", 2, 60_000, 31_000) == 30_000
 
 
 def test_it_starts_a_new_window_when_the_old_one_is_past(counters: SQLiteCounters) -> None:
-    assert counters.take("ip", 1, 60_000, 0) == 0
-    assert counters.take("ip", 1, 60_000, 60_000) == 0
+    assert wait(counters, "ip", 1, 60_000, 0) == 0
+    assert wait(counters, "ip", 1, 60_000, 60_000) == 0
     assert counters.get("ip", 60_001) == (1, 120_000)
+
+
+def test_a_window_of_a_clock_that_ran_ahead_is_over(counters: SQLiteCounters) -> None:
+    assert wait(counters, "ip", 1, 60_000, 1_001) == 0
+    assert wait(counters, "ip", 1, 60_000, 1_000) == 0
+    assert counters.get("ip", 1_000) == (1, 61_000)
+    assert wait(counters, "ip", 1, 60_000, 1_000) == 60_000
+
+
+def test_a_limit_of_none_is_full_from_the_first(counters: SQLiteCounters) -> None:
+    assert wait(counters, "day", 0, 500, 100) == 500
+    assert counters.get("day", 100) is None
 
 
 def test_it_takes_exactly_the_limit_over_several_openings_at_once(tmp_path: Path) -> None:
     openings = [SQLiteCounters(tmp_path / "counters") for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        waits = pool.map(lambda n: openings[n % 4].take("day", 100, 60_000, 5), range(400))
+        waits = pool.map(lambda n: wait(openings[n % 4], "day", 100, 60_000, 5), range(400))
     assert sum(wait == 0 for wait in waits) == 100
+
+
+def test_a_group_is_counted_whole_or_not_at_all(counters: SQLiteCounters) -> None:
+    rates = [Limit("client", 9, 1_000), Limit("product", 9, 1_000)]
+    month, day = Limit("month", 9, 9_000), Limit("day", 2, 5_000)
+    assert counters.take(0, rates, [month, day]).counts["month"] == 1
+    assert counters.take(0, rates, [month, day]) == Taken(
+        {"client": 2, "product": 2, "month": 2, "day": 2}, {}
+    )
+    assert counters.take(100, rates, [month, day]) == Taken(
+        {"client": 3, "product": 3}, {"day": 4_900}
+    )
+    full = [Limit("client", 3, 1_000), Limit("product", 9, 1_000)]
+    assert counters.take(200, full, [month, day]) == Taken({}, {"client": 800})
+    kept = [counters.get(key, 300) for key in ("client", "product", "month", "day")]
+    assert kept == [(3, 1_000), (3, 1_000), (2, 9_000), (2, 5_000)]
+
+
+def test_every_full_limit_of_a_group_is_named(counters: SQLiteCounters) -> None:
+    limits = [Limit("month", 1, 9_000), Limit("day", 1, 5_000), Limit("other", 1, 7_000)]
+    counters.take(0, limits[:2])
+    assert counters.take(0, limits).full == {"month": 9_000, "day": 5_000}
 
 
 def test_it_adds_and_forgets_what_is_past(counters: SQLiteCounters) -> None:

@@ -108,6 +108,7 @@ class TryOnButton extends HTMLElement {
   #session;
   #known; // the last state of the session that the page was told
   #click;
+  #after; // the click before it, if nobody knows what came of that
   #problem;
   #end; // of the session or a Retry-After, by this machine's monotonic clock
   #stream;
@@ -144,7 +145,7 @@ class TryOnButton extends HTMLElement {
     if (name == 'product-id' && old != value) {
       this.#forget();
       this.close();
-      this.#click = undefined;
+      this.#click = this.#after = undefined;
       this.#become('idle');
       this.#resume();
     }
@@ -213,6 +214,7 @@ class TryOnButton extends HTMLElement {
           reference: this.reference,
           title: this.productTitle,
           click_id: this.#click,
+          after: this.#after,
           resume: kept?.id,
         }),
         signal: AbortSignal.timeout(15000),
@@ -225,6 +227,7 @@ class TryOnButton extends HTMLElement {
     this.#words = { ...ENGLISH, ...body.strings };
     this.#end = performance.now() / 1000 + (body.expires_in ?? body.retry_after);
     if (answer?.ok && body.qr && /^https?:/.test(body.launch_url)) {
+      this.#after = undefined;
       this.#adopt(body, kept?.id == body.id ? kept.state : 'waiting');
       this.#emit('created');
       this.#take(body);
@@ -235,6 +238,8 @@ class TryOnButton extends HTMLElement {
     this.#problem = { code, status: answer?.status ?? 0, retryable, message };
     this.#become('error');
     this.#emit('error', this.#problem);
+    // A press that follows is a new one: this click will never get another answer.
+    if (/upstream_[rt]/.test(code)) [this.#after, this.#click] = [this.#click];
     if (!answer) this.#beacon({ name: 'error', id: uuid(), code });
     this.#follow();
   }

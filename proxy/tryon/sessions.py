@@ -46,6 +46,7 @@ class Click:
     bot: bool = False
     reference: str | None = None
     click_id: str | None = None
+    after: str | None = None  # the click_id of an earlier press, whose outcome was not known
     resume: str | None = None
 
     @property
@@ -100,6 +101,8 @@ class Sessions:
         """
         if resumed := self._resume(click):
             return resumed, True
+        if click.after and (earlier := self.store.attempt_by_click(click.after)):
+            _demand_open(earlier)  # a callback may have settled it meanwhile
         if click.click_id is None:
             return self._create(click, new_attempt_id(now_ms())), False
         return self._once(click, click.click_id)
@@ -161,8 +164,7 @@ class Sessions:
         """
         if known.created_ms is not None:
             return True
-        if known.outcome not in ("open", "create_failed"):
-            raise NoSession("gone")  # a session that we never saw, ended by its callback
+        _demand_open(known)
         reason = known.reason or "upstream_error"
         if reason in MAY_EXIST or (known.ended_ms or 0) >= arrived:
             raise NoSession(reason)
@@ -214,6 +216,15 @@ class Sessions:
         attempt = self.writer.submit(Entry(events, call=call)).attempt
         assert attempt is not None  # noqa: S101 - the entry has events of an attempt
         return attempt
+
+
+def _demand_open(attempt: Attempt) -> None:
+    """Refuse a click whose session we never saw, where its callback has ended it.
+
+    :raises NoSession: `gone`.
+    """
+    if attempt.created_ms is None and attempt.outcome not in ("open", "create_failed"):
+        raise NoSession("gone")
 
 
 def _click(click: Click, attempt_id: str) -> Event:

@@ -100,6 +100,20 @@ def test_trying_again_after_a_failure_sends_the_same_click(product: Visit) -> No
     assert first["click_id"] == second["click_id"]
 
 
+def test_trying_again_after_an_unknown_outcome_is_a_new_click(product: Visit) -> None:
+    page = product()
+    assert page.api
+    page.api.status, page.api.body = 504, {"code": "upstream_timeout", "retryable": True}
+    page.press()
+    page.reaches("error")
+    page.api.status, page.api.body = 201, None
+    page.part("refresh").click()
+    page.reaches("waiting")
+    first, second = page.api.posts
+    assert second["click_id"] != first["click_id"] == second["after"]
+    assert "after" not in first
+
+
 def test_a_listener_can_keep_it_from_starting(product: Visit) -> None:
     page = product()
     page.page.evaluate("addEventListener('tryon-click', event => event.preventDefault())")

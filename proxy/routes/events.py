@@ -6,11 +6,14 @@ from proxy.services import services
 from proxy.tryon.keys import new_token
 from proxy.web import bodies, devices
 from proxy.web.bodies import Beacon
+from proxy.web.offer import offered
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, STRING, TEXT, reference
 from proxy.web.request import client
 from storage.events import Entry, event, now_ms
 
 BEACONS = (240, 60_000)  # of one client, and in how many milliseconds
+# So many different ones are counted in a day; each makes rows in the merchant's tables.
+PRODUCTS, LOCALES = 10_000, 300
 
 routes = Blueprint("events", __name__)
 
@@ -29,7 +32,7 @@ def preflight() -> Response:
 @routes.post(
     "/events",
     answers={204: "It is stored."},
-    problems="rate_limited storage_unavailable",
+    problems="unsupported_category unknown_product rate_limited storage_unavailable",
     parameters=[ORIGIN],
     body={
         JSON: reference(Beacon),
@@ -44,6 +47,7 @@ def beacon() -> Response:
     services().origins.demand()
     services().limits.admit("beacons", client(), *BEACONS)
     seen = bodies.read(Beacon, JSON, TEXT)
+    category = _named(seen)
     told = event(
         seen.name,
         "",
@@ -51,7 +55,7 @@ def beacon() -> Response:
         "button",
         key=f"{seen.name}:{seen.id or new_token()}",
         product_id=seen.product_id,
-        category=seen.category,
+        category=category,
         locale=seen.locale,
         device=devices.device(request.headers),
         bot=int(devices.is_bot(request.user_agent.string)) or None,
@@ -59,3 +63,16 @@ def beacon() -> Response:
     )
     services().writer.submit(Entry((told,)))
     return Response(status=204)
+
+
+def _named(seen: Beacon) -> str | None:
+    """Refuse what no button of the shop would name; return the product's category."""
+    limits, built = services().limits, services()
+    product, category = offered(
+        built.catalog, built.settings.categories, seen.product_id, seen.category
+    )
+    if product is None:
+        limits.admit_name("product", seen.product_id, PRODUCTS)
+    if seen.locale:
+        limits.admit_name("locale", seen.locale, LOCALES)
+    return category

@@ -13,6 +13,7 @@ from proxy.tryon.sessions import Click
 from proxy.tryon.state import TERMINAL, SessionAnswer, SessionView, etag, state, view
 from proxy.web import bodies, devices, error_pages, i18n
 from proxy.web.bodies import Wish
+from proxy.web.offer import offered
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, SAME, header, reference
 from proxy.web.problems import Problem
 from proxy.web.request import FORM, client, language
@@ -107,16 +108,13 @@ def _click(wish: Wish) -> Click:
 
 def _product(wish: Wish) -> Product:
     """Resolve the product: the catalogue, where there is one, knows better than a browser."""
-    catalog = services().catalog
-    product = catalog.get(wish.product_id)
-    if catalog and product is None:
-        raise Problem("unknown_product")
-    category = product.category if product else wish.category
+    built = services()
+    product, category = offered(
+        built.catalog, built.settings.categories, wish.product_id, wish.category
+    )
     if category is None:
         needed = {"field": "category", "message": "Field required, since there is no catalogue"}
         raise Problem("bad_request", f"category: {needed['message']}", errors=[needed])
-    if category not in services().settings.categories:
-        raise Problem("unsupported_category")
     return product or Product(product_id=wish.product_id, category=category, title=wish.title or "")
 
 

@@ -69,6 +69,7 @@ class Limits:
         self._settings = settings
         self._zone = settings.timezone
         self._salt = (0, b"")  # and of which day
+        self._named: tuple[int, set[str]] = (0, set())  # of which day, and what is known of it
         # What a power cut took from the counters is still in the store.
         now = now_ms()
         for budget in self._budgets(now):
@@ -93,6 +94,20 @@ class Limits:
         elif full := self._counters.full(now, limits):
             raise LimitReached("rate_limited", -(-max(full.values()) // 1000))
         return is_right
+
+    def admit_name(self, kind: str, name: str, most: int) -> None:
+        """Let a browser name a thing, if it was named before or the day has had fewer of a kind."""
+        now = now_ms()
+        day, until_ms = now // DAY_MS, (now // DAY_MS + 1) * DAY_MS
+        if self._named[0] != day:
+            self._named = (day, set())
+        first = Limit(f"named:{day}:{kind}:{name}", 1, until_ms)
+        if first.key in self._named[1]:
+            return
+        full = self._counters.take(now, [first, Limit(f"named:{day}:{kind}", most, until_ms)]).full
+        if full and first.key not in full:
+            raise LimitReached("rate_limited", -(-max(full.values()) // 1000))
+        self._named[1].add(first.key)
 
     def admit_reuse(self, client: str) -> None:
         """Count a session that a client found again: ten times as many as new ones."""

@@ -99,10 +99,9 @@ class SQLiteCounters:
     def full(self, now_ms: int, limits: Sequence[Limit]) -> dict[str, int]:
         return dict(self._of(WAITS, now_ms, [(*limit, 0) for limit in limits]))
 
-    def _of(
-        self, statement: str, now_ms: int, wanted: list[tuple[str, int, int, int]]
-    ) -> list[Any]:
-        return self._rows(_for(statement, len(wanted)), now_ms, *chain.from_iterable(wanted))
+    def _of(self, statement: str, now_ms: int, wanted: list[tuple[Any, ...]]) -> list[Any]:
+        given: list[Any] = [now_ms, *chain.from_iterable(wanted)]
+        return self._rows(_for(statement, len(wanted)), *given)
 
     def add(self, key: str, amount: int, until_ms: int, now_ms: int) -> None:
         self._rows(ADD, key=key, amount=amount, until=until_ms, now=now_ms)

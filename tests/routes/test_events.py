@@ -42,3 +42,8 @@ def test_a_failure_that_only_the_browser_saw_is_kept_with_its_code(shop: Shop) -
     assert post(shop, "/events", body, Content_Type="text/plain").status_code == 204
     sql = "SELECT name, source FROM events WHERE props ->> 'code' = ?"
     assert rows(shop, sql, code) == [("error", "button")]
+
+
+def test_a_category_that_is_not_offered_is_refused(shop: Shop) -> None:
+    body = {"name": "impression", "product_id": unique(), "category": "hats"}
+    refused(post(shop, "/events", json.dumps(body)), 400, "unsupported_category")

@@ -241,6 +241,13 @@ CSV = (
 )
 
 
+def seen(shop: Shop, product_id: str, category: str = "footwear") -> tuple[int, str]:
+    """Status and problem code of an impression."""
+    body = {"name": "impression", "product_id": product_id, "category": category}
+    answer = post(shop, "/events", json.dumps(body))
+    return answer.status_code, answer.json()["code"] if answer.content else ""
+
+
 @pytest.mark.parametrize("kind", ["csv", pytest.param("json", marks=pytest.mark.slow)])
 def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
     tmp_path: Path, vendor: Vendor, kind: str
@@ -272,6 +279,11 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
         assert click(shop, "watch-1") == (400, "unsupported_category")
         assert http().get(f"{shop.url}/t/{unknown}").status_code == 404
         assert (vendor.calls(unknown), vendor.calls("watch-1")) == (0, 0)
+        assert seen(shop, known, "anything") == (204, "")
+        assert seen(shop, unknown) == (400, "unknown_product")
+        assert seen(shop, "watch-1") == (400, "unsupported_category")
+        sql = "SELECT category, impressions FROM totals_day_category WHERE impressions"
+        assert rows(shop, sql) == [("eyewear", 1)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -311,3 +312,22 @@ def test_a_clock_that_ran_ahead_leaves_no_salt_for_long(build: Build, clock: Clo
     assert admitted(lambda: session(limits), 5) == 2
     clock.at_ms = right + 86_400_000
     assert admitted(lambda: session(limits), 5) == 2
+
+
+def test_so_many_different_things_may_be_named_in_a_day(build: Build, clock: Clock) -> None:
+    one, other = build(), build()
+
+    def named(limits: Limits, *names: int) -> list[int]:
+        return [
+            n for n in names if admitted(partial(limits.admit_name, "product", f"sku-{n}", 5), 1)
+        ]
+
+    assert named(one, 1, 2, 3) == [1, 2, 3]
+    assert named(other, 3, 4, 5, 6, 7) == [3, 4, 5, 6, 7][:3]
+    assert named(one, *range(1, 9)) == [1, 2, 3, 4, 5]
+    assert admitted(lambda: one.admit_name("locale", "sku-9", 5), 1) == 1
+    problem = refusal(lambda: one.admit_name("product", "sku-9", 5))
+    midnight = datetime(2026, 11, 25, tzinfo=ZoneInfo("UTC")).timestamp() * 1000
+    assert (problem.code, problem.wait_s) == ("rate_limited", (midnight - clock.at_ms) // 1000)
+    clock.at_ms += 86_400_000
+    assert named(one, 6, 7) == [6, 7]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from storage.sqlite import backup as copies
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import VERSION, WAL_IS_SAFE, Error
 from storage.sqlite.counters import SQLiteCounters
@@ -52,6 +53,15 @@ def _counters(path: Path) -> Counters:
         return SQLiteCounters(path)
     except Error as error:
         raise StorageUnavailable(f"{path}: {error}") from error
+
+
+def compact(path: Path, zone: ZoneInfo) -> int:
+    """Give the room of deleted rows back to the disk; return how many bytes.
+
+    :raises StorageUnavailable: it cannot be opened, or is open elsewhere.
+    """
+    open_database(path, zone).close()  # which looks whether it may be opened
+    return copies.compact(path)
 
 
 def engine() -> Engine:

@@ -19,7 +19,11 @@ class Probe:
         self._good_until = 0.0
 
     def failure(self) -> StorageUnavailable | None:
-        """Return why nothing can be stored, as of a second ago at most; None: it can."""
+        """Return why nothing can be stored, as of a second ago at most; None where it can."""
+        try:
+            self._store.check()  # which writes nothing, and is asked each time
+        except StorageUnavailable as error:
+            return error
         if time.monotonic() >= self._good_until:
             # Set before the look, so that who asks meanwhile gets the answer before it.
             self._good_until = time.monotonic() + PERIOD_S
@@ -31,7 +35,6 @@ class Probe:
             with self._store.claim("probe") as mine:
                 if not mine:
                     return self._failure
-                self._store.check()
                 if not self._store.touched_within(PERIOD_S):
                     self._writer.submit(Entry())
         except StorageUnavailable as error:

@@ -5,10 +5,11 @@ from functools import partial
 
 import click
 
-from proxy.cli.context import load_settings, printable, progress, with_database
+from proxy.cli.context import load_settings, printable, progress, sentences, with_database
 from proxy.numbers.questions import today
 from proxy.upstream.completion import read_receipt
 from proxy.upstream.outcomes import OUTCOMES
+from storage import database as storage
 from storage.database import Database
 from storage.store import Damaged
 
@@ -83,4 +84,13 @@ def erase(database: Database, reference: str) -> None:
     click.echo(f"{erased} attempts were erased.")
 
 
-COMMANDS = (verify, rebuild, replay, purge, erase)
+@click.command()
+def compact() -> None:
+    """Give the space of deleted rows back to the disk; the app must be stopped."""
+    settings = load_settings()
+    with sentences():
+        freed = storage.compact(settings.database, settings.timezone)
+    click.echo(f"{settings.database} takes {freed / 1024**2:,.1f} MiB less.")
+
+
+COMMANDS = (verify, rebuild, replay, purge, erase, compact)

@@ -70,6 +70,18 @@ def rescue(db: Connection, path: Path) -> Path:
     return rescued
 
 
+def compact(path: Path) -> int:
+    """Rewrite a database without the room of what was deleted; return how many bytes are free now.
+
+    :raises StorageUnavailable: it is open elsewhere, or the disk has no room for a second one.
+    """
+    with _errors_of(path), alone(path), closing(connect(path)) as db:
+        before = path.stat().st_size
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return before - path.stat().st_size
+
+
 def save(db: Connection, copy: Path, progress: Progress = quiet) -> None:
     """Copy the state that a connection sees now to a file, synced."""
     db.execute("BEGIN")

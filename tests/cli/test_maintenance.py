@@ -1,4 +1,4 @@
-"""Commands that keep the database in order: verify, rebuild, purge, erase."""
+"""Commands that keep the database in order: verify, rebuild, purge, erase, compact."""
 
 import csv
 import io
@@ -6,8 +6,10 @@ import json
 import sqlite3
 from contextlib import closing
 
-from tests.cli.terminal import DAYS, told
+from storage.events import Entry
+from tests.cli.terminal import DAYS, store_of, told
 from tests.servers import Shop
+from tests.storage.histories import attempt_id, click, moment
 
 
 def test_a_single_tampered_figure_is_found_and_mended(shop: Shop) -> None:
@@ -39,3 +41,19 @@ def test_an_erasure_takes_a_reference_out_of_the_totals_too(shop: Shop) -> None:
     assert "agrees" in told(shop, "verify")
     files = b"".join(path.read_bytes() for path in shop.folder.glob("tryon.db*"))
     assert b"calc" not in files
+
+
+def test_the_room_of_deleted_rows_is_given_back_while_nobody_else_works_with_it(
+    shop: Shop,
+) -> None:
+    with closing(store_of(shop)) as store:
+        at = moment("2026-10-01T12:00")
+        store.commit([Entry((click(attempt_id(at, n), title="x" * 500),)) for n in range(900)])
+        refused = shop.command("compact")
+        assert refused.returncode == 1
+        assert "is in use; stop the app first" in refused.stderr
+    told(shop, "purge", "--before", "2026-10-31")
+    before = shop.database.stat().st_size
+    assert "MiB less" in told(shop, "compact")
+    assert shop.database.stat().st_size < before / 2
+    assert "agrees" in told(shop, "verify")

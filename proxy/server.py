@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 import gevent
+import gevent.lock
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.workers.ggevent import GeventWorker
@@ -60,6 +61,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         # Greenlets that wait for a connection's next request, by the timeout that ends the wait.
         self._waiting: dict[gevent.Timeout, gevent.Greenlet] = {}
+        self._turn = gevent.lock.BoundedSemaphore()
 
     def init_process(self) -> None:
         metrics.take_seat(self.seat)
@@ -79,6 +81,9 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if is_stream or req.req_number >= MOST_REQUESTS:
             req.force_close()
         super().handle_request(listener_name, req, sock, addr)
+        if req.unreader.buf.tell():  # more has come already, for which no read will have to wait
+            with self._turn:  # one of all of them goes on, once all others have been served
+                gevent.idle()
 
     def is_already_handled(self, respiter: Any) -> bool:
         """End gunicorn's part of a connection that its answer has handed to the live streams."""

@@ -35,7 +35,7 @@ keepalive = 30  # also how long a request's headers may take
 # The app believes X-Forwarded-For as TRYON_TRUSTED_PROXIES says. gunicorn would believe more from
 # its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
 forwarded_allow_ips = ""
-graceful_timeout = 15
+graceful_timeout = 20  # the longest a client may take for a piece of an answer, and some more
 worker_tmp_dir = str(heartbeats())
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"

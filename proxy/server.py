@@ -1,10 +1,11 @@
-"""gunicorn's worker and master, with what ours do differently.
+"""gunicorn's requests, worker and master, with what ours do differently.
 
 gunicorn.conf.py imports this before gevent has patched anything: nothing that opens a connection
 or starts a thread may be imported here at the top. The memory of the metrics has to be: the workers
 share what the master has when it forks them.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -13,8 +14,11 @@ from typing import Any
 
 import gevent
 import gevent.lock
+from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
+from gunicorn.http import body, errors, message
+from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy import metrics
@@ -24,6 +28,16 @@ from proxy.settings import Settings, SettingsError, keep, load
 
 LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
 MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open another
+# For a piece of an answer that its client does not take. Reads of a body end by it too: it must be
+# longer than their own deadline (15), or they would not be known as slow.
+WRITE_DEADLINE_S = 16.0
+MOST_LEFT = 64 * 1024  # bytes of a body that are read only to use the connection again
+HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?", re.ASCII)  # RFC 9112, 3.2
+CHUNK_ERRORS = (
+    errors.InvalidChunkSize,
+    errors.InvalidChunkExtension,
+    errors.ChunkMissingTerminator,
+)
 
 
 class CannotStart(Exception):
@@ -50,6 +64,65 @@ def usable_settings() -> Settings:
         raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
     keep(settings)
     return settings
+
+
+class UnreadableBody(errors.InvalidHeader):  # type: ignore[misc]
+    """The chunks of a body that no route has read are wrong."""
+
+    def __str__(self) -> str:
+        return "The body's chunks cannot be read"
+
+
+class Body(body.Body):  # type: ignore[misc]
+    """A body that takes its connection with it, once a read of it has failed: how far it came is
+    not known, and what follows could be taken for a request."""
+
+    def __init__(self, request: "Request") -> None:
+        super().__init__(request.body.reader)
+        self._request = request
+
+    def read(self, size: int | None = None) -> bytes:
+        try:
+            data: bytes = super().read(size)
+        except BaseException:  # a deadline's, too
+            self._request.force_close()
+            raise
+        return data
+
+
+class Request(message.Request):  # type: ignore[misc]  # gunicorn has no types
+    """A request that names its host, and whose connection ends where its body is not read."""
+
+    def set_body_reader(self) -> None:
+        hosts = [value for name, value in self.headers if name == "HOST"]
+        if not all(map(HOST.fullmatch, hosts)) or (not hosts and self.version >= (1, 1)):
+            raise errors.InvalidHeader("HOST", req=self)
+        super().set_body_reader()
+        self.body = Body(self)
+        self._is_read = False
+
+    def should_close(self) -> bool:
+        """Tell whether the connection ends with the answer, whose headers are about to be sent.
+
+        :raises UnreadableBody: no answer may be sent but 400.
+        """
+        if not (self.must_close or self._is_read):
+            self._is_read = self._read_on()
+            if not self._is_read:
+                self.force_close()
+        return bool(super().should_close())
+
+    def _read_on(self) -> bool:
+        """Read what the route has left of the body; False if it does not come to its end."""
+        try:
+            with gevent.Timeout(LAST_WAIT_S, False):
+                return len(self.body.read(MOST_LEFT)) < MOST_LEFT
+        except CHUNK_ERRORS:
+            raise UnreadableBody("TRANSFER-ENCODING", req=self) from None
+        return False
+
+
+RequestParser.mesg_class = Request  # gunicorn has no setting for it
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -80,7 +153,19 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         is_stream = req.method == "GET" and req.path.endswith("/events")
         if is_stream or req.req_number >= MOST_REQUESTS:
             req.force_close()
-        super().handle_request(listener_name, req, sock, addr)
+        sock.settimeout(WRITE_DEADLINE_S)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError:
+            raise StopIteration from None
+        except StopIteration:
+            if req.must_close:  # something may have come that nobody has read
+                util.close_graceful(sock)
+            raise
+        sock.settimeout(None)
+        self._let_others_go_first(req)
+
+    def _let_others_go_first(self, req: Any) -> None:
         if req.unreader.buf.tell():  # more has come already, for which no read will have to wait
             with self._turn:  # one of all of them goes on, once all others have been served
                 gevent.idle()

@@ -134,6 +134,12 @@ HOSTILE_REQUESTS = {
     "many headers": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 1_000 + b"\r\n",
     "a bad chunk": b"POST /sessions HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n"
     b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "no host": b"GET /healthz HTTP/1.1\r\n\r\n",
+    "a host of two words": b"GET /healthz HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "a host with a path": b"GET /healthz HTTP/1.1\r\nHost: shop/healthz\r\n\r\n",
+    "a host with a name": b"GET /healthz HTTP/1.1\r\nHost: me@shop\r\n\r\n",
+    "a port in words": b"GET /healthz HTTP/1.1\r\nHost: shop:http\r\n\r\n",
+    "a list of hosts": b"GET /healthz HTTP/1.1\r\nHost: a, b\r\n\r\n",
     "TLS": bytes.fromhex("16030100a5010000a10303") + b"\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 }
@@ -142,11 +148,21 @@ HOSTILE_REQUESTS = {
 @pytest.mark.parametrize("name", HOSTILE_REQUESTS)
 def test_a_request_that_can_be_read_in_two_ways_is_refused(shop: Shop, name: str) -> None:
     request = HOSTILE_REQUESTS[name].replace(b"{origin}", shop.origin.encode())
+    before = len(shop.logged())
     status, answer = raw(shop, request)
     assert status in range(400, 500) or status == 505, answer[:200]
+    assert "Traceback" not in shop.logged()[before:]
     # What lies behind it on the same connection is not served as another request.
     status, answer = raw(shop, request + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert b"200 OK" not in answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["1.1\r\nHost:", "1.1\r\nHost: my_shop.example:8000", "1.1\r\nHost: [::1]:80", "1.0"],
+)
+def test_a_proper_host_is_taken_and_http_1_0_needs_none(shop: Shop, head: str) -> None:
+    assert raw(shop, f"GET /healthz HTTP/{head}\r\n\r\n".encode())[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -286,7 +286,7 @@ def _layers(environ: Mapping[str, str] | None) -> Layers:
 def _given(name: str, layers: Layers) -> tuple[str | None, str]:
     """Text of a setting, or None, and its source: the first layer that has it in either form."""
     for source, layer in layers.items():
-        text, path = layer.get(name) or "", layer.get(f"{name}_FILE") or ""
+        text, path = (_bare(layer.get(key) or "") for key in (name, f"{name}_FILE"))
         if text.strip() and path.strip():
             raise ValueError(f"and {name}_FILE are both set. Keep one of them.")
         if text.strip():
@@ -294,6 +294,13 @@ def _given(name: str, layers: Layers) -> tuple[str | None, str]:
         if path.strip():
             return _content(Path(path.strip())), f"file named in {source}"
     return None, "default"
+
+
+def _bare(text: str) -> str:
+    inner = text.strip()
+    if len(inner) > 1 and inner[0] == inner[-1] and inner[0] in "\"'":
+        raise ValueError("is in quotes, which Docker's --env-file keeps: remove them there.")
+    return text
 
 
 def _content(path: Path) -> str:

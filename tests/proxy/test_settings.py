@@ -416,6 +416,31 @@ def test_it_reads_a_value(name: str, text: str, value: object) -> None:
     assert getattr(read, name.removeprefix("TRYON_").lower()) == value
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("TRYON_API_TOKEN", f'"{CANARY}"'),
+        ("TRYON_DASHBOARD_PASSWORD", f"'{CANARY}'"),
+        ("TRYON_PLANS", "'[]'"),
+        ("TRYON_WORKERS", ' "4" '),
+    ],
+)
+def test_quotes_that_docker_has_kept_are_named(name: str, text: str) -> None:
+    problem = the_problem(**{name: text})
+    assert problem.startswith(f"{name} is in quotes, which Docker's --env-file keeps")
+    assert CANARY not in problem
+
+
+def test_quotes_around_a_path_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_text("'this one is meant so'")
+    (problem,) = problems(LEAST | {"TRYON_DASHBOARD_PASSWORD_FILE": f'"{path}"'})
+    assert problem.startswith("TRYON_DASHBOARD_PASSWORD is in quotes")
+    read = load(LEAST | {"TRYON_DASHBOARD_PASSWORD_FILE": str(path)}).dashboard_password
+    assert read is not None
+    assert read.get_secret_value() == "'this one is meant so'"
+
+
 def test_postgresql_is_recognised_and_refused_without_its_password() -> None:
     problem = the_problem(TRYON_DATABASE=f"postgresql://tryon:{CANARY}@db/tryon")
     assert "PostgreSQL" in problem

@@ -164,8 +164,8 @@ class Counters(Protocol):
         """Count one in each limit, in one step over all workers.
 
         A group is counted whole or not at all, and none after the first that has a full limit. An
-        end that is later than one set now would be was set by a clock that ran ahead: that window
-        is over.
+        end that is far later than one set now would be was set by a clock that ran ahead: that
+        window is over.
         """
 
     def full(self, now_ms: int, limits: Sequence[Limit]) -> dict[str, int]:

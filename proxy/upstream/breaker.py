@@ -148,8 +148,9 @@ class Breaker:
     def _news(self, now: int, also: str = "") -> dict[str, tuple[int, int]]:
         """Read what is noted, but for what ends later than it could: the clock was set back."""
         noted = self._counters.under("vendor:", now, also)
+        latest = self._clock()  # another worker may have noted it since
         longest = LONGEST_MS | {also: DECLINED_KEPT_MS}
-        return {key: found for key, found in noted.items() if found[1] <= now + longest[key]}
+        return {key: found for key, found in noted.items() if found[1] <= latest + longest[key]}
 
 
 def _seconds(ms: int) -> int:

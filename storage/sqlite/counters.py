@@ -24,23 +24,26 @@ CREATE TABLE IF NOT EXISTS counters (
 """
 
 # One statement each, so that SQLite's own lock makes them atomic over all processes.
-# A window is over at its end, or where that is later than one set now would be: then it was begun
-# by a clock that ran ahead.
+# A window is over at its end, or where that is far later than one set now would be: then it was
+# begun by a clock that ran ahead. A little later it may be, since requests that wait for the lock
+# come in another order than their moments.
+APART_MS = 10_000
 WANTED = "WITH wanted (key, most, ending, turn) AS (VALUES {values})"
-FULL = """
-FROM wanted LEFT JOIN counters USING (key)
-WHERE iif(until_ms > ?1 AND until_ms <= ending, value, 0) >= most
+RUNS = f"until_ms > ?1 AND until_ms <= {{ending}} + {APART_MS}"
+RUNS_ON, WAS_SET = RUNS.format(ending="ending"), RUNS.format(ending="excluded.until_ms")
+FULL = f"""
+FROM wanted LEFT JOIN counters USING (key) WHERE iif({RUNS_ON}, value, 0) >= most
 """
 TAKE = f"""{WANTED}
 INSERT INTO counters (key, value, until_ms)
 SELECT key, 1, ending FROM wanted WHERE ifnull(turn < (SELECT min(turn) {FULL}), TRUE)
 ON CONFLICT (key) DO UPDATE SET
-    value = iif(until_ms > ?1 AND until_ms <= excluded.until_ms, value, 0) + 1,
-    until_ms = iif(until_ms > ?1 AND until_ms <= excluded.until_ms, until_ms, excluded.until_ms)
+    value = iif({WAS_SET}, value, 0) + 1,
+    until_ms = iif({WAS_SET}, until_ms, excluded.until_ms)
 RETURNING key, value
 """  # noqa: S608 - our own words
 WAITS = f"""{WANTED}
-SELECT key, iif(until_ms > ?1 AND until_ms <= ending, until_ms, ending) - ?1 {FULL}
+SELECT key, iif({RUNS_ON}, until_ms, ending) - ?1 {FULL}
 AND turn = (SELECT min(turn) {FULL})
 """
 ADD = """

@@ -46,18 +46,21 @@ def run(environ: dict[str, str], *arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments, env=environ)
 
 
-def test_each_fault_is_told_and_all_are_counted(
+def test_a_damaged_file_is_told_before_anything_is_counted(
     environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SQLiteMaintenance, "integrity", lambda _: ["row 3 is missing"])
     found = run(environ, "verify")
     assert (found.exit_code, found.stdout) == (1, "file: row 3 is missing\n")
-    assert "Error: 1 differences; `tryon rebuild` puts the figures right" in found.stderr
+    assert "damaged: the file is not sound; restore with `tryon restore FILE`" in found.stderr
+
+
+def test_each_difference_is_told_and_all_are_counted(environ: dict[str, str]) -> None:
     with closing(sqlite3.connect(environ["TRYON_DATABASE"][10:])) as db, db:
         db.execute("UPDATE totals_day SET clicks = 7")
     found = run(environ, "verify")
     assert "totals_day (2026-11-24, phone, qr, en) clicks: stored 7, counted 1" in found.stdout
-    assert "Error: 2 differences;" in found.stderr
+    assert "Error: 1 differences; `tryon rebuild` puts the figures right" in found.stderr
 
 
 def test_a_rebuild_says_what_it_did(environ: dict[str, str]) -> None:

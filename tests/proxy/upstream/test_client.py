@@ -693,7 +693,7 @@ def test_what_is_idle_for_long_is_closed_though_others_are_used(
     server = wire(script)
     client = world.client(f"http://{server.host}/v1")
     with ThreadPoolExecutor(both.parties) as pool:
-        list(pool.map(client.create_session, [REQUEST] * both.parties))
+        list(pool.map(client.create_session, [REQUEST] * both.parties, [SUBJECT] * both.parties))
     for _ in range(2):
         now += 6
         client.create_session(REQUEST, SUBJECT)

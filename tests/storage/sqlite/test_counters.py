@@ -32,10 +32,18 @@ def test_it_starts_a_new_window_when_the_old_one_is_past(counters: SQLiteCounter
 
 
 def test_a_window_of_a_clock_that_ran_ahead_is_over(counters: SQLiteCounters) -> None:
-    assert wait(counters, "ip", 1, 60_000, 1_001) == 0
+    assert wait(counters, "ip", 1, 60_000, 11_001) == 0
     assert wait(counters, "ip", 1, 60_000, 1_000) == 0
     assert counters.get("ip", 1_000) == (1, 61_000)
     assert wait(counters, "ip", 1, 60_000, 1_000) == 60_000
+
+
+def test_a_request_that_had_to_wait_is_counted_in_the_window_of_a_later_one(
+    counters: SQLiteCounters,
+) -> None:
+    assert wait(counters, "ip", 2, 60_000, 1_002) == 0
+    assert wait(counters, "ip", 2, 60_000, 1_000) == 0
+    assert wait(counters, "ip", 2, 60_000, 1_001) == 60_001
 
 
 def test_a_limit_of_none_is_full_from_the_first(counters: SQLiteCounters) -> None:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
-from proxy.numbers.exports import parts, safe
 from proxy.numbers.overview import Overview, overview, plan_fit
 from proxy.numbers.questions import (
     RANGES,
@@ -153,52 +152,6 @@ def test_a_percentile_from_buckets_is_as_near_as_it_says(share: float) -> None:
     found = percentile(sorted(buckets.items()), share)
     assert found is not None
     assert abs(math.log(found / exact)) <= math.log(1.046)
-
-
-# --- Cells ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_a_cell_that_begins_like_a_formula_is_made_text(start: str) -> None:
-    assert safe(f"{start}1") == f"'{start}1"
-
-
-@pytest.mark.parametrize(
-    ("cell", "safely"),
-    [
-        ("a;=1+2;b", "a;'=1+2;b"),
-        ("a,=1,+2", "a,'=1,'+2"),
-        ("a\t@SUM(1)|-1", "a\t'@SUM(1)|'-1"),
-        ("a:=1", "a:'=1"),
-        ("a\n=1\r\n+1", "a\n'=1\r\n'+1"),
-        ("a =1 -2", "a '=1 '-2"),
-        ("\uff1d1;\uff0b1;\uff0d1;\uff20a", "'\uff1d1;'\uff0b1;'\uff0d1;'\uff20a"),
-        ("\ufe661", "'\ufe661"),
-        (" =1", " '=1"),
-        ('a;"=1"', 'a;"\'=1"'),
-        ("a; \u200b=1", "a; \u200b'=1"),
-        ("\x00\u202e=1", "\x00\u202e'=1"),
-        ("\t=1", "'\t'=1"),
-    ],
-)
-def test_a_formula_after_any_separator_is_made_text(cell: str, safely: str) -> None:
-    assert safe(cell) == safely
-
-
-@pytest.mark.parametrize(
-    "cell",
-    [-5, 2.5, None, "", "a=b", "sku-1", "'=1", "a;'=1", "Trail - Runner", "Shirt + tie", "x = y",
-     "a@b.example", "2026-11-01T04:00:00.000Z", '{"code":"timeout"}', "sku:1-2"],
-)  # fmt: skip
-def test_other_cells_stay_as_they_are(cell: object) -> None:
-    assert safe(cell) == cell
-
-
-def test_a_long_table_comes_in_parts() -> None:
-    rows = ((n, 'say "hi",\nyou') for n in range(1_200))
-    texts = list(parts(("n", "words"), rows))
-    assert [text.count("hi") for text in texts] == [0, 500, 500, 200]
-    assert texts[1].startswith('0,"say ""hi"",\nyou"\r\n')
 
 
 # --- The first page -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ class Unreadable(ValueError):
     """A body that is not taken.
 
     `reason` is the code for log, metric and receipt: not_json, duplicate_key, too_deep, bad_value;
-    of a callback also not_object, no_session_id, no_state.
+    of a callback also not_object, no_state, too_many.
     """
 
     def __init__(self, reason: str) -> None:

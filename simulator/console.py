@@ -27,7 +27,12 @@ def page() -> str:
         counts=vendor.counts(),
         outage=vendor.outage,
         scenarios=SCENARIOS,
-        manners=[manner for manner in callbacks.MANNERS if manner not in ("plain", "none", "late")],
+        manners=[
+            manner
+            for manner in callbacks.MANNERS
+            if manner not in ("plain", "none", "late", *callbacks.SHAPES)
+        ],
+        shapes=list(callbacks.SHAPES),
     )
 
 

@@ -141,6 +141,38 @@ SCENARIOS: dict[str, Scenario] = {
     "sim-bad-signature": Scenario(
         about="the callback is signed with a wrong secret", manner="bad-signature"
     ),
+    "sim-callback-camel-case": Scenario(about="the callback's sessionId", manner="camel-case"),
+    "sim-callback-pascal-case": Scenario(about="the callback's SessionId", manner="pascal-case"),
+    "sim-callback-webhook": Scenario(
+        about="the callback is shaped after Standard Webhooks: its type says the state",
+        manner="webhook",
+    ),
+    "sim-callback-envelope": Scenario(
+        about="the callback's content is three objects deep", manner="envelope"
+    ),
+    "sim-callback-api-answer": Scenario(
+        about='the callback\'s content is in data, beside "status": "ok"', manner="api-answer"
+    ),
+    "sim-callback-list-of-one": Scenario(about="the callback is in a list", manner="list-of-one"),
+    "sim-callback-several": Scenario(
+        about="three callbacks in one body, the last of them the ending", manner="several"
+    ),
+    "sim-callback-own-id": Scenario(
+        about="the callback's id is its own, and it names no session", manner="own-id"
+    ),
+    "sim-callback-no-session": Scenario(about="the callback names no session", manner="no-session"),
+    "sim-callback-upper-case": Scenario(
+        about="the callback's state is SESSION_COMPLETED", manner="upper-case"
+    ),
+    "sim-callback-state-object": Scenario(
+        about="the callback's state is an object with a code", manner="state-object"
+    ),
+    "sim-callback-flag": Scenario(about='the callback says "completed": true', manner="flag"),
+    "sim-callback-bom": Scenario(about="the callback begins with a byte order mark", manner="bom"),
+    "sim-callback-form": Scenario(about="the callback is a form", manner="form"),
+    "sim-callback-unreadable": Scenario(
+        about="the callback is JSON in which nothing is named as a state", manner="unreadable"
+    ),
     "sim-auto-complete": Scenario(about="completes 0.3 s after it is opened", ends="completed"),
     "sim-auto-abandon": Scenario(about="is left 0.3 s after it is opened", ends="abandoned"),
     "sim-auto-fail": Scenario(about="fails 0.3 s after it is opened", ends="failed"),

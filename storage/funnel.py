@@ -59,7 +59,7 @@ _place = attrgetter("bot", "local_day", "first_ms", "channel", *SEEN)
 Key = tuple[str | int, ...]
 Contribution = dict[tuple[str, Key], tuple[int, ...]]
 
-# (the vendor's session or None for our own word, what, when, why)
+# (the session that it is about, None for the attempt's own; what, when, why)
 Note = tuple[str | None, str, int, str | None]
 
 
@@ -186,7 +186,8 @@ def _expired(attempt: Attempt, event: Event) -> Attempt:
 
 def _callback(attempt: Attempt, event: Event) -> Attempt:
     props = event.props
-    return _note(attempt, props["session_id"], props["outcome"], event.received_ms, props["state"])
+    session_id, told = props.get("session_id"), props["state"]
+    return _note(attempt, session_id, props["outcome"], event.received_ms, told)
 
 
 FOLDS = {
@@ -204,7 +205,7 @@ FOLDS = {
 def _note(
     attempt: Attempt, session_id: str | None, what: str, at_ms: int, reason: str | None
 ) -> Attempt:
-    """Note an opening or an ending; `session_id` is the vendor's, None where it is our own word.
+    """Note an opening or an ending of a session; None: of the attempt's own, whichever it is.
 
     Until `created` is known, which sessions count is not known either: the notes are kept, and
     gone through again at each.

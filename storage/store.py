@@ -209,9 +209,9 @@ class Difference(NamedTuple):
 
 
 Progress = Callable[[int], None]  # called with the number of further rows done
-# The callback event that a body states, from (attempt_id, received_ms, body); None where there is
+# The callback events that a body states, from (attempt_id, received_ms, body); none where there is
 # no reading it.
-Read = Callable[[str, int, bytes], Event | None]
+Read = Callable[[str, int, bytes], Sequence[Event]]
 
 
 def quiet(_: int) -> None:

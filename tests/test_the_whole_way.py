@@ -120,6 +120,31 @@ def test_every_manner_of_calling_back_has_its_outcome(
 
 
 @pytest.mark.parametrize(
+    "shape",
+    [
+        "camel-case", "pascal-case", "webhook", "envelope", "api-answer", "list-of-one", "several",
+        "own-id", "no-session", "upper-case", "state-object", "flag", "bom", "form",
+    ],
+)  # fmt: skip
+def test_every_shape_of_a_callback_counts(shop: Shop, vendor: Vendor, shape: str) -> None:
+    product_id = unique(f"sim-callback-{shape}")
+    session = shop.click(product_id).json()
+    press(vendor, product_id, "completed")
+    eventually(lambda: shop.state(session) == "completed")
+    (delivery,) = eventually(lambda: vendor.sessions(product_id)[0]["deliveries"])
+    assert delivery["status"] == 204
+
+
+def test_what_cannot_be_read_is_refused_and_ends_nothing(shop: Shop, vendor: Vendor) -> None:
+    product_id = unique("sim-callback-unreadable")
+    session = shop.click(product_id).json()
+    press(vendor, product_id, "completed")
+    eventually(lambda: vendor.sessions(product_id)[0]["deliveries"])
+    assert vendor.sessions(product_id)[0]["deliveries"][0]["status"] == 400
+    assert shop.state(session) == "waiting"
+
+
+@pytest.mark.parametrize(
     ("scenario", "status", "code"),
     [
         ("sim-400", 422, "not_available"),

@@ -4,17 +4,19 @@ The vendor documents no redelivery: a callback that is refused is gone. So whate
 genuine URL is kept as a receipt, and 5xx is answered only where there is nowhere to keep it.
 """
 
+from collections.abc import Iterable
+
 from flask import Blueprint, Response, request
 
 from proxy import metrics
 from proxy.services import services
 from proxy.strict_json import Unreadable
 from proxy.tryon.keys import signature_is_valid
-from proxy.upstream.completion import Completion, callback_event, read_callback
+from proxy.upstream.completion import Completion, callback_event, read_callbacks
 from proxy.web import access_log
 from proxy.web.openapi import JSON, STRING, header, object_of
 from proxy.web.problems import Problem
-from proxy.web.request import is_coded, read_body
+from proxy.web.request import FORM, is_coded, read_body
 from storage.events import Entry, Event, Receipt, now_ms
 
 LARGEST_BODY = 64 * 1024
@@ -30,8 +32,8 @@ KEPT_HEADERS = {
     "webhook-timestamp": "HTTP_WEBHOOK_TIMESTAMP",
 }
 LONGEST_HEADER = 500
-COMPLETION = object_of({"session_id": STRING, "state": STRING}) | {
-    "description": "Other spellings of the names are read too, and whatever else comes is kept."
+COMPLETION = object_of({"session_id": STRING, "state": STRING}, "session_id") | {
+    "description": "Other spellings and shapes are read too, and whatever else comes is kept."
 }
 
 routes = Blueprint("callbacks", __name__)
@@ -45,18 +47,29 @@ routes = Blueprint("callbacks", __name__)
         header(f"webhook-{part}", "Of Standard Webhooks; needed where a callback secret is set.")
         for part in ("id", "timestamp", "signature")
     ],
-    body={JSON: COMPLETION},
+    body={JSON: COMPLETION, FORM: COMPLETION},
 )
 def receive(capability: str) -> Response:
     """Take the vendor's completion callback."""
-    attempt_id = services().keys.open(capability)
-    if attempt_id is None:
-        raise Problem("not_found")
-    callback = _Callback(attempt_id)
+    callback = _Callback(_attempt_of(capability))
     body = callback.read_body()
     callback.check_signature(body)
     callback.store(body, callback.read(body))
     return Response(status=204)
+
+
+@routes.get("/callbacks/<capability>", answers={200: "It is one of ours; nothing more."})
+def check(capability: str) -> Response:
+    """Answer a vendor that looks whether a callback URL is there, before it uses it."""
+    _attempt_of(capability)
+    return Response(status=200)
+
+
+def _attempt_of(capability: str) -> str:
+    attempt_id = services().keys.open(capability)
+    if attempt_id is None:
+        raise Problem("not_found")
+    return attempt_id
 
 
 class _Callback:
@@ -82,16 +95,16 @@ class _Callback:
             self._keep(body, "unsigned", "signature_invalid")
             raise Problem("signature_invalid")
 
-    def read(self, body: bytes) -> Completion:
+    def read(self, body: bytes) -> list[Completion]:
         try:
-            return read_callback(body, self._services.outcomes.known())
+            return read_callbacks(body, self._services.outcomes.known())
         except Unreadable as error:
             self._keep(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None
 
-    def store(self, body: bytes, completion: Completion) -> None:
-        event = callback_event(self._attempt_id, self._at_ms, completion)
-        self._keep(body, "accepted", "", event)
+    def store(self, body: bytes, completions: Iterable[Completion]) -> None:
+        events = [callback_event(self._attempt_id, self._at_ms, each) for each in completions]
+        self._keep(body, "accepted", "", *events)
 
     def _keep(self, body: bytes, verdict: str, reason: str, *events: Event) -> None:
         sent = request.environ

@@ -1,38 +1,56 @@
-"""The vendor's completion callback: read its body, and state the fact that it reports.
+"""The vendor's completion callback: read its body, and state the facts that it reports.
 
 The vendor's API page names its fields only in words ("session ID, completion state, timestamps and
-any configured merchant reference IDs"), so every natural spelling is read.
+any configured merchant reference IDs"), and the URL has proved already whose callback it is. So
+every natural shape is read: each field is looked for in all objects of the body, first in the one
+that has most of them.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from itertools import islice, product
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 from proxy.strict_json import Unreadable, read_json
-from proxy.upstream.outcomes import OUTCOMES, normal_word
+from proxy.upstream.outcomes import OUTCOMES, outcome_of
 from storage.events import EARLIEST_MS, LATEST_MS, Event, event
+
+T = TypeVar("T")
+Members = dict[str, tuple[str, Any]]  # of an object: (name, value), by the plain name
 
 LONGEST_WORD = 512  # characters of an id, a state or a reference
 MOST_REFERENCES = 32
+MOST_CALLBACKS = 50  # in a body
+MOST_OBJECTS = 50  # around a callback, and in it
+DEEPEST = 3  # objects around an object
 TOLERANCE_MS = 600_000  # of the vendor's clock
 
-# Where two spellings are present, the first is taken and the second stays in `extra`.
-SESSION_ID = ("session_id", "id")
-STATE = ("completion_state", "state", "status")
-STARTED = ("started_at",)
-LAUNCHED = ("launched_at",)
-ENDED = ("completed_at", "ended_at", "finished_at")
-REFERENCES = (
-    "merchant_reference_ids",
-    "merchant_reference_id",
-    "merchant_references",
-    "merchant_reference",
-    "reference_ids",
-    "reference_id",
-    "references",
-    "reference",
+# Plain names: lower case, without _ and -; a member of an object may have that one's name
+# before its own. Of several the first is taken, and the others stay in `extra`.
+SESSION_ID = ("sessionid", "session", "tryonsessionid", "tryonsession")
+ID = ("id",)  # of the session, or of the callback itself
+STATE = tuple(
+    f"{of}{word}{part}"
+    for part, of, word in product(
+        ("", "name", "code"), ("completion", "session", ""), ("state", "status")
+    )
 )
+KIND = ("eventtype", "eventname", "event", "type")  # its last part may be the state
+STARTED = ("startedat",)
+LAUNCHED = ("launchedat",)
+ENDED = ("completedat", "endedat", "finishedat")
+REFERENCES = tuple(
+    map("".join, product(("merchantreference", "reference"), ("ids", "id", "s", "")))
+)
+FIELDS = frozenset((*SESSION_ID, *ID, *STATE, *STARTED, *LAUNCHED, *ENDED, *REFERENCES))
+# Objects with a state that is not the session's.
+OTHERS = {"asset", "client", "customer", "device", "error", "item", "order", "product", "user"}
+FORM = re.compile(rb"[\w.\[\]%+-]+=[!-~]*")
+BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +58,13 @@ class Completion:
     """A callback's content.
 
     Times are epoch milliseconds by the vendor's clock, for display only. `extra` holds every member
-    that was not understood, as it came.
+    that was not understood, as it came, of the object that has most fields.
     """
 
-    session_id: str
     state: str
     outcome: str
+    session_id: str | None = None  # None: the URL alone says which
+    ids: tuple[str, ...] = ()  # then these may be the session's, or the callback's own
     started_at: int | None = None
     launched_at: int | None = None
     ended_at: int | None = None
@@ -53,49 +72,174 @@ class Completion:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def read_callback(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> Completion:
-    """Read a callback's body.
+def read_callbacks(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> list[Completion]:
+    """Read a body: a callback, or a list of several, of which those count that can be read.
 
-    Only the session ID and the state can make it unreadable: a refused callback is lost for good,
+    Only the session ID and the state can make one unreadable: a refused callback is lost for good,
     so an unreadable time or reference stays in `extra` and costs nothing else.
 
-    :raises Unreadable: with the reason.
+    :raises Unreadable: with the reason; none can be read.
     """
-    members = read_json(body)
-    if not isinstance(members, dict):
-        raise Unreadable("not_object")
-    session_id = _word(members, SESSION_ID, "no_session_id")
-    state = _word(members, STATE, "no_state")
-    return Completion(
-        session_id=session_id,
-        state=state,
-        outcome=mapping.get(normal_word(state), "other"),
-        started_at=_time(members, STARTED),
-        launched_at=_time(members, LAUNCHED),
-        ended_at=_time(members, ENDED),
-        references=_references(members),
-        extra=members,
-    )
+    completions, reason = [], "not_object"
+    for objects in _callbacks(_value(body)):
+        try:
+            completions.append(_Reader(objects).read(mapping))
+        except Unreadable as error:
+            reason = error.reason
+    if not completions:
+        raise Unreadable(reason)
+    return completions
 
 
-def _word(members: dict[str, Any], names: tuple[str, ...], absent: str) -> str:
-    name = next((name for name in names if members.get(name) not in (None, "")), None)
-    if name is None:
-        raise Unreadable(absent)
-    word: str = members.pop(name)
-    if not _is_word(word):
+def _value(body: bytes) -> Any:
+    """Parse JSON, or a form."""
+    text = body.removeprefix(BOM).strip()
+    if not FORM.fullmatch(text):
+        return read_json(text)
+    try:
+        fields = parse_qsl(text.decode(), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Unreadable("not_json") from None
+    if len(dict(fields)) < len(fields):
+        raise Unreadable("duplicate_key")
+    # data[session][id] is an id: the rest are names of objects around it.
+    members = {name.rpartition("[")[2].rstrip("]"): value for name, value in fields}
+    return read_json(json.dumps(members).encode())
+
+
+def _callbacks(value: Any) -> list[list[Members]]:
+    """List the objects of each callback: of one in a list also those that are around it."""
+    objects, lists = _look_into(value)
+    if not lists or (_have(objects, SESSION_ID) and _have(objects, STATE)):
+        return [objects] if objects else []
+    if len(lists[0]) > MOST_CALLBACKS:
+        raise Unreadable("too_many")
+    return [[*map(dict, objects), *_look_into(each)[0]] for each in lists[0]]
+
+
+def _look_into(value: Any) -> tuple[list[Members], list[list[Any]]]:
+    """Return the objects that stand one in another, outermost first, and lists of several."""
+    objects, lists = [], []
+    inside = [("", 0, value)]  # grows
+    for of, depth, each in islice(inside, MOST_OBJECTS):
+        found = [one for one in each if isinstance(one, dict)] if isinstance(each, list) else [each]
+        if len(found) > 1:
+            lists.append(found)
+        elif found and isinstance(found[0], dict) and depth <= DEEPEST:
+            members = {_plain(name, of): (name, found[0][name]) for name in reversed(found[0])}
+            objects.append(members)
+            inside += [
+                (plain, depth + 1, inner)
+                for plain, (_, inner) in reversed(members.items())
+                if isinstance(inner, dict | list) and plain.removesuffix("s") not in OTHERS
+            ]
+    return objects, lists
+
+
+def _have(objects: Sequence[Members], names: Sequence[str]) -> bool:
+    return any(name in members for members in objects for name in names)
+
+
+def _plain(name: str, of: str) -> str:
+    plain = name.replace("_", "").replace("-", "").lower()
+    return of + plain if of and of + plain in FIELDS else plain
+
+
+class _Reader:
+    """Takes the fields of a callback out of its objects."""
+
+    def __init__(self, objects: Sequence[Members]) -> None:
+        self._objects = objects if len(objects) == 1 else sorted(objects, key=_fields, reverse=True)
+
+    def read(self, mapping: Mapping[str, str]) -> Completion:
+        session_id = self._take(SESSION_ID, _session_id)
+        state = self._take(STATE, _word) or self._implied_state(mapping)
+        return Completion(
+            state=state,
+            outcome=outcome_of(state, mapping),
+            session_id=session_id,
+            ids=() if session_id else tuple(self._words(ID)),
+            started_at=self._take(STARTED, _moment),
+            launched_at=self._take(LAUNCHED, _moment),
+            ended_at=self._take(ENDED, _moment),
+            references=self._references(),
+            extra=dict(self._objects[0].values()),
+        )
+
+    def _take(self, names: Sequence[str], read: Callable[[Any], T | None]) -> T | None:
+        """Take away the first member of these names that can be read, and return its value."""
+        for members in self._objects:
+            for name in names:
+                if name in members and (value := read(members[name][1])) is not None:
+                    del members[name]
+                    return value
+        return None
+
+    def _words(self, names: Sequence[str]) -> list[str]:
+        found = [members[name][1] for members in self._objects for name in names if name in members]
+        return [*filter(_is_word, found)]
+
+    def _implied_state(self, mapping: Mapping[str, str]) -> str:
+        """Return the kind of event, if it is known for a state; else the word of a flag."""
+        kinds = self._words(KIND)
+        known = [kind for kind in kinds if outcome_of(kind, mapping) != "other"]
+        for word in (*known, *self._flags(mapping), *kinds):
+            return word
+        raise Unreadable("no_state")
+
+    def _flags(self, mapping: Mapping[str, str]) -> list[str]:
+        """List known words that are names of what is true, or else false."""
+        flags = [
+            (word, members[name][1])
+            for members, word in product(self._objects, mapping)
+            for name in (_plain(word, ""), _plain(f"is{word}", ""))
+            if name in members
+        ]
+        raised = [word for word, flag in flags if flag in (True, "true")]
+        return raised or [f"{word}: false" for word, flag in flags if flag in (False, "false")]
+
+    def _references(self) -> tuple[str, ...]:
+        """Collect the merchant's references from every spelling, each once.
+
+        A reference is a word or a whole number: alone, in a list, or under the merchant's own
+        names.
+        """
+        found: dict[str, None] = {}
+        there = [(each, name) for each in self._objects for name in REFERENCES if name in each]
+        for members, name in there:
+            value = members[name][1]
+            values = list(value.values()) if isinstance(value, dict) else value
+            words: list[Any] = [
+                str(word) if type(word) is int else word
+                for word in (values if isinstance(values, list) else [values])
+            ]
+            if words and all(map(_is_word, words)) and len(found) + len(words) <= MOST_REFERENCES:
+                found |= dict.fromkeys(words)
+                del members[name]
+        return tuple(found)
+
+
+def _fields(members: Members) -> int:
+    return len(FIELDS & members.keys())
+
+
+def _is_word(value: Any) -> bool:
+    short = isinstance(value, str) and len(value) <= LONGEST_WORD
+    return short and value.isprintable() and value.strip() != ""
+
+
+def _word(value: Any) -> str | None:
+    return value if _is_word(value) else None
+
+
+def _session_id(value: Any) -> str | None:
+    """Read a session's ID, which is ours or a mistake; an object that has it is looked into."""
+    inner = value[0] if value and isinstance(value, list) else value
+    if not inner or isinstance(inner, dict):
+        return None
+    if not _is_word(value):
         raise Unreadable("bad_value")
-    return word
-
-
-def _time(members: dict[str, Any], names: tuple[str, ...]) -> int | None:
-    """Return the first readable time among these members, in epoch milliseconds."""
-    for name in names:
-        moment = _moment(members[name]) if name in members else None
-        if moment is not None and EARLIEST_MS <= moment < LATEST_MS:
-            del members[name]
-            return moment
-    return None
+    return str(value)
 
 
 def _moment(value: Any) -> int | None:
@@ -107,34 +251,10 @@ def _moment(value: Any) -> int | None:
         else:
             seconds = float(value)
         # Seconds pass 10^11 in the year 5138; milliseconds passed it in 1973.
-        return round(seconds * 1000 if abs(seconds) < 10**11 else seconds)
+        moment = round(seconds * 1000 if abs(seconds) < 10**11 else seconds)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _references(members: dict[str, Any]) -> tuple[str, ...]:
-    """Collect the merchant's references from every spelling, each once.
-
-    A reference is a word or a whole number: alone, in a list, or under the merchant's own names.
-    """
-    found: dict[str, None] = {}
-    for name in REFERENCES:
-        if name not in members:
-            continue
-        value = members[name]
-        values = list(value.values()) if isinstance(value, dict) else value
-        words: list[Any] = [
-            str(word) if type(word) is int else word
-            for word in (values if isinstance(values, list) else [values])
-        ]
-        if words and all(map(_is_word, words)) and len(found) + len(words) <= MOST_REFERENCES:
-            found |= dict.fromkeys(words)
-            del members[name]
-    return tuple(found)
-
-
-def _is_word(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_WORD and value.isprintable()
+    return moment if EARLIEST_MS <= moment < LATEST_MS else None
 
 
 def callback_event(attempt_id: str, received_ms: int, completion: Completion) -> Event:
@@ -147,9 +267,10 @@ def callback_event(attempt_id: str, received_ms: int, completion: Completion) ->
         attempt_id,
         received_ms,
         "vendor",
-        key=f"callback:{attempt_id}:{completion.session_id}:{completion.state}",
+        key=f"callback:{attempt_id}:{completion.session_id or ''}:{completion.state}",
         occurred_ms=ended_ms if sane else received_ms,
         session_id=completion.session_id,
+        ids=list(completion.ids) or None,
         state=completion.state,
         outcome=completion.outcome,
         references=list(completion.references) or None,
@@ -159,9 +280,10 @@ def callback_event(attempt_id: str, received_ms: int, completion: Completion) ->
 
 def read_receipt(
     attempt_id: str, received_ms: int, body: bytes, mapping: Mapping[str, str]
-) -> Event | None:
-    """Read a stored callback again; None where it is still not readable."""
+) -> list[Event]:
+    """Read a stored callback again; an empty list where it is still not readable."""
     try:
-        return callback_event(attempt_id, received_ms, read_callback(body, mapping))
+        read = read_callbacks(body, mapping)
     except Unreadable:
-        return None
+        return []
+    return [callback_event(attempt_id, received_ms, completion) for completion in read]

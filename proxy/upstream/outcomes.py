@@ -30,12 +30,27 @@ OUTCOMES: Mapping[str, str] = MappingProxyType(
 CHOICES = ("completed", "abandoned", "failed", "cancelled", "expired", "progress", "other")
 # Until every worker knows a new mapping, so that no callback falls between it and the replay.
 REPLAY_AFTER_MS = 2_000
+# What may stand before a word: SESSION_COMPLETED, tryon_session_completed. Nothing else may, or
+# calibration_completed would be a completion, and not_completed too.
+BEFORE = re.compile(r"^((try_?on|session|completion|state|status|event|user|shopper|customer)_)+")
 KNOWN_FOR_S = 1.0  # a callback should cost no look at the database for what hardly ever changes
 
 
 def normal_word(state: str) -> str:
     """A state's word as OUTCOMES has it: lower case, underscores for spaces and hyphens."""
     return re.sub(r"[\s-]+", "_", state.strip().lower())
+
+
+def outcome_of(state: str, mapping: Mapping[str, str] = OUTCOMES) -> str:
+    """Return the outcome of a state's word, or else of its last part; `other` for an unknown one.
+
+    The last part of `tryon.session.completed`, `SESSION_COMPLETED` and `sessionCompleted`.
+    """
+    word = normal_word(state)
+    if word not in mapping:
+        word = normal_word(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", re.split(r"[.:/]", state)[-1]))
+        word = BEFORE.sub("", word)
+    return mapping.get(word, "other")
 
 
 class Outcomes:

@@ -1,7 +1,7 @@
 """The working set of one transaction: each touched attempt and total is written once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -189,7 +189,7 @@ class Batch:
         self._stored.keys.add(event.key)
         self._events.append((*event[:-1], to_json(event.props)))
         if event.name == "callback":
-            told = [event.props["session_id"], event.props["outcome"]]
+            told = [event.props.get("session_id"), event.props["outcome"]]
             self._stored.callbacks[event.attempt_id].append(told)
         if event.attempt_id:
             after = (
@@ -218,11 +218,19 @@ class Batch:
                 return "too_old"  # its dedupe key is gone with the purge
             if event.attempt_id in self._stored.erased:
                 return "erased"
-            if event.name == "callback" and not concerns(attempt, event.props["session_id"]):
+            if event.name == "callback" and not self._is_ours(attempt, event.props):
                 return "mismatch"
         if event.key in self._stored.keys:
             return "duplicate"
         return self._beyond_bound(event) if event.name == "callback" else None
+
+    def _is_ours(self, attempt: Attempt, props: Mapping[str, Any]) -> bool:
+        """Tell whether a callback is about the attempt's session, or names none at all."""
+        ids = props.get("ids", ())
+        if not ids or attempt.session_id in ids:
+            return concerns(attempt, props.get("session_id"))
+        sql = "SELECT 1 FROM attempts WHERE session_id IN (SELECT value FROM json_each(?))"
+        return self._db.execute(sql, (json.dumps(ids),)).fetchone() is None
 
     def _beyond_bound(self, event: Event) -> str | None:
         """Return the verdict on another word of an attempt that has many, None for a new outcome.

@@ -102,19 +102,19 @@ class SQLiteMaintenance:
         while receipts := self._store.read(REPLAYED, last):
             news = []
             for last, attempt_id, received_ms, body in receipts:
-                reading = read(attempt_id, received_ms, body)
-                if reading and (event := _news(self._store, reading)):
-                    news.append((last, event))
+                said = read(attempt_id, received_ms, body)
+                if events := [event for each in said if (event := _news(self._store, each))]:
+                    news.append((last, Entry(tuple(events))))
             changed += self._add(news)
             progress(len(receipts))
         return changed
 
-    def _add(self, news: Sequence[tuple[int, Event]]) -> int:
+    def _add(self, news: Sequence[tuple[int, Entry]]) -> int:
         """Store what receipts say now; return how many were not known to say so."""
         if not news:
             return 0
         began = time.monotonic()
-        results = self._store.commit([Entry((event,)) for _, event in news])
+        results = self._store.commit([entry for _, entry in news])
         fresh = [
             (receipt_id,)
             for (receipt_id, _), result in zip(news, results, strict=True)

@@ -127,8 +127,17 @@ def test_a_forged_url_is_refused_before_its_body_is_read(trial: Trial) -> None:
     assert status == 404
 
 
+def test_a_vendor_may_look_whether_the_url_is_there(trial: Trial) -> None:
+    for method in ("GET", "HEAD"):
+        answer = http().request(method, trial.shop.url + trial.path)
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert http().request(method, trial.shop.url + trial.path + "A").status_code == 404
+    assert trial.receipts() == []
+    assert trial.state == "waiting"
+
+
 def test_other_methods_are_refused(trial: Trial) -> None:
-    for method in ("GET", "PUT", "DELETE", "PATCH"):
+    for method in ("PUT", "DELETE", "PATCH"):
         assert http().request(method, trial.shop.url + trial.path).status_code == 405
     assert trial.receipts() == []
 
@@ -159,6 +168,31 @@ def test_a_callback_cannot_end_the_session_that_it_names_by_anothers_url(
     mine, theirs = Trial(shop, vendor), Trial(shop, vendor)
     assert mine.call(theirs.body()).status_code == 204
     assert (mine.state, theirs.state) == ("waiting", "waiting")
+
+
+def test_a_bare_id_of_another_of_our_sessions_is_anothers_and_any_other_its_own(
+    shop: Shop, vendor: Vendor
+) -> None:
+    mine, theirs = Trial(shop, vendor), Trial(shop, vendor)
+    body = json.dumps({"id": "evt_1", "data": {"id": theirs.session_id, "status": "completed"}})
+    assert mine.call(body).status_code == 204
+    assert (mine.state, theirs.state, mine.verdicts()) == ("waiting", "waiting", [("mismatch", "")])
+    assert mine.call(json.dumps({"id": "evt_2", "status": "left"})).status_code == 204
+    assert mine.state == "abandoned"
+    assert mine.call(json.dumps({"id": mine.session_id, "status": "done"})).status_code == 204
+    assert mine.state == "completed"
+
+
+def test_of_several_callbacks_in_a_body_each_counts_by_itself(trial: Trial) -> None:
+    foreign = {"session_id": "tsn_someone-elses", "state": "completed"}
+    several = [{"session_id": trial.session_id, "state": word} for word in ("started", "left")]
+    assert trial.call(json.dumps({"events": [foreign, *several]})).status_code == 204
+    assert (trial.state, trial.completions()) == ("abandoned", 0)
+    assert trial.call(json.dumps([foreign, several[0]])).status_code == 204
+    assert trial.call(json.dumps([several[1], {"what": "?"}])).status_code == 204
+    assert trial.verdicts() == [("accepted", ""), ("mismatch", ""), ("duplicate", "")]
+    sql = "SELECT opened_ms = ended_ms FROM attempts WHERE product_id = ?"
+    assert rows(trial.shop, sql, trial.product_id) == [(1,)]
 
 
 # --- Too large, encoded, unreadable ---------------------------------------------------------------
@@ -240,7 +274,6 @@ UNREADABLE = {
     "space": (b"   ", "not_json"),
     "half": (b'{"session_id": "', "not_json"),
     "NULs": (b"\0" * 100, "not_json"),
-    "BOM": (b'\xef\xbb\xbf{"session_id": "a", "state": "b"}', "not_json"),
     "UTF-16": ('{"session_id": "a", "state": "b"}'.encode("utf-16"), "not_json"),
     "bad UTF-8": (b'{"session_id": "\xff\xfe", "state": "b"}', "not_json"),
     "overlong": (b'{"session_id": "\xc0\xaf", "state": "b"}', "not_json"),
@@ -253,18 +286,19 @@ UNREADABLE = {
     "deep": (b"[" * 30_000 + b"]" * 30_000, "too_deep"),
     "deep objects": (b'{"a":' * 10_000 + b"1" + b"}" * 10_000, "too_deep"),
     "duplicate keys": (b'{"session_id": "a", "session_id": "b", "state": "c"}', "duplicate_key"),
-    "a list": (b'[{"session_id": "a", "state": "b"}]', "not_object"),
+    "an empty list": (b"[]", "not_object"),
+    "51 callbacks": (b"[" + b",".join([b'{"state": "completed"}'] * 51) + b"]", "too_many"),
     "a number": (b"7", "not_object"),
     "null": (b"null", "not_object"),
-    "no session": (b'{"state": "completed"}', "no_session_id"),
     "no state": (b'{"session_id": "a"}', "no_state"),
     "a session that is a number": (b'{"session_id": 7, "state": "b"}', "bad_value"),
-    "a state that is a list": (b'{"session_id": "a", "state": ["b"]}', "bad_value"),
+    "a state that is a list": (b'{"session_id": "a", "state": ["b"]}', "no_state"),
     "a session too long": (b'{"session_id": "' + b"a" * 513 + b'", "state": "b"}', "bad_value"),
     "line breaks": (b'{"session_id": "a\\r\\nb", "state": "c"}', "bad_value"),
     "two values": (b'{"session_id": "a", "state": "b"} {}', "not_json"),
     "comment": (b'{"session_id": "a", /* */ "state": "b"}', "not_json"),
-    "a form": (b"session_id=a&state=completed", "not_json"),
+    "a form twice": (b"session_id=a&state=completed&state=failed", "duplicate_key"),
+    "a form without a state": (b"session_id=a&stat=completed", "no_state"),
     "markup": (b"<xml/>", "not_json"),
 }
 

@@ -39,6 +39,21 @@ def test_it_has_a_button_for_each_odd_manner(simulator):
     ]  # fmt: skip
 
 
+def test_its_select_sends_any_shape(simulator, merchant):
+    session = simulator.create("sku-1", merchant.url).json()
+    page = simulator.get("/").text
+    shapes = re.search(r'<select name="manner">(.*?)</select>', page)[1]
+    shapes = re.findall("<option>(.*?)</option>", shapes)
+    assert {f"sim-callback-{shape}" for shape in shapes} == {
+        name for name in SCENARIOS if name.startswith("sim-callback-")
+    }
+    path = f"/console/sessions/{session['id']}/callback"
+    reply = simulator.post(path, data={"manner": "form", "state": "failed"})
+    assert (reply.status_code, reply.headers["Location"]) == (303, "/")
+    [body] = merchant.wait_for(1)
+    assert body.startswith(f"session_id={session['id']}&state=failed&".encode())
+
+
 def test_it_counts_calls_by_product_and_status(simulator):
     for product_id in ("sku-1", "sku-1", "sim-500"):
         simulator.create(product_id, HERE)

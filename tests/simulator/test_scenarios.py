@@ -1,11 +1,12 @@
 """Each failure on demand, as it is seen on the wire."""
 
 import json
+import re
 import socket
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -302,6 +303,72 @@ def test_a_callback_is_signed_wrongly(simulator, merchant):
     [(headers, body)] = merchant.received
     with pytest.raises(WebhookVerificationError):
         Webhook(simulator.callback_secret).verify(body, headers)
+
+
+TIMES = {"started_at": "TIME", "completed_at": "TIME"}
+TOLD = {"session_id": "ID", "state": "completed", **TIMES}
+
+
+@pytest.mark.parametrize(
+    ("product_id", "expected"),
+    [
+        (
+            "sim-callback-camel-case",
+            {"sessionId": "ID", "state": "completed", "startedAt": "TIME", "completedAt": "TIME"},
+        ),
+        (
+            "sim-callback-pascal-case",
+            {"SessionId": "ID", "State": "completed", "StartedAt": "TIME", "CompletedAt": "TIME"},
+        ),
+        (
+            "sim-callback-webhook",
+            {"type": "session.completed", "timestamp": "TIME", "data": {"id": "ID", **TIMES}},
+        ),
+        ("sim-callback-envelope", {"event": {"payload": {"session": TOLD}}}),
+        ("sim-callback-api-answer", {"status": "ok", "data": TOLD}),
+        ("sim-callback-list-of-one", [TOLD]),
+        (
+            "sim-callback-several",
+            {"events": [TOLD | {"state": "started"}, TOLD | {"state": "ready"}, TOLD]},
+        ),
+        ("sim-callback-own-id", {"id": "evt_ID", "state": "completed", **TIMES}),
+        ("sim-callback-no-session", {"state": "completed", **TIMES}),
+        ("sim-callback-upper-case", TOLD | {"state": "SESSION_COMPLETED"}),
+        (
+            "sim-callback-state-object",
+            TOLD | {"state": {"code": "completed", "text": "How it ended"}},
+        ),
+        ("sim-callback-flag", {"session_id": "ID", "completed": True, **TIMES}),
+        ("sim-callback-unreadable", {"how_it_went": "completed"}),
+    ],
+)
+def test_a_callback_has_another_shape(simulator, merchant, product_id, expected):
+    session = simulator.create(product_id, merchant.url).json()
+    simulator.end(session)
+    merchant.wait_for(1)
+    [(headers, body)] = merchant.received
+    assert headers["Content-Type"] == "application/json"
+    text = re.sub(r"tsn_\w{26}", "ID", body.decode())
+    assert json.loads(re.sub(r"\d{4}-\d\d-\d\dT[\d:]+Z", "TIME", text)) == expected
+    Webhook(simulator.callback_secret).verify(body, headers)
+
+
+def test_a_callback_begins_with_a_byte_order_mark(simulator, merchant):
+    session = simulator.create("sim-callback-bom", merchant.url).json()
+    simulator.end(session)
+    [body] = merchant.wait_for(1)
+    assert body.startswith(b"\xef\xbb\xbf{")
+    assert json.loads(body.decode("utf-8-sig"))["session_id"] == session["id"]
+
+
+def test_a_callback_is_a_form(simulator, merchant):
+    session = simulator.create("sim-callback-form", merchant.url).json()
+    simulator.end(session)
+    merchant.wait_for(1)
+    [(headers, body)] = merchant.received
+    assert headers["Content-Type"] == "application/x-www-form-urlencoded"
+    fields = dict(parse_qsl(body.decode()))
+    assert (fields["session_id"], fields["state"]) == (session["id"], "completed")
 
 
 def test_every_scenario_is_proved_here():

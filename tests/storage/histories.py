@@ -69,7 +69,8 @@ def launch(a: str, at_ms: int, channel: str = "qr") -> Event:
 
 
 def callback(a: str, at_ms: int, word: str, session_id: str | None = None, **props: Any) -> Event:
-    session_id = session_id or f"s-{a}"
+    """`session_id` "": it names none."""
+    session_id = f"s-{a}" if session_id is None else session_id
     return event(
         "callback",
         a,
@@ -188,7 +189,7 @@ def _attempt(rng: random.Random, a: str, seen: dict[str, Any]) -> list[Entry]:
         if rng.random() < 0.15:
             entries.append(Entry((event(name, a, later(), "page"),)))
     for word in rng.sample(list(WORDS), rng.choice([0, 1, 1, 2, 3])):
-        session_id = f"foreign-{a}" if rng.random() < 0.15 else None
+        session_id = rng.choices([None, f"foreign-{a}", ""], [5, 1, 1])[0]
         told = callback(a, later(), word, session_id)
         receipt = Receipt(a, told.received_ms, {"content-type": "text/json"}, b"{}", "accepted")
         entries.append(Entry((told,), receipt))

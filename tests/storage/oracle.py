@@ -38,7 +38,8 @@ base AS (
 heard AS (  -- callbacks that are about the attempt's own session
     SELECT v.attempt, (v.props->>'outcome') AS what, v.received
     FROM valid v JOIN base b USING (attempt)
-    WHERE v.name = 'callback' AND (b.session IS NULL OR b.session = (v.props->>'session_id'))
+    WHERE v.name = 'callback'
+        AND coalesce(b.session = (v.props->>'session_id'), true)  -- or one of them is not known
 ),
 openings AS (
     SELECT attempt, min(received) AS opened_at FROM (

@@ -76,6 +76,18 @@ def test_a_replay_reads_callbacks_by_the_mapping_of_now(environ: dict[str, str])
     assert (again.exit_code, again.output) == (0, "")
 
 
+def test_a_replay_reads_what_could_not_be_read_when_it_came(environ: dict[str, str]) -> None:
+    b = attempt_id(AT, 7)
+    body = f'{{"type": "session.completed", "data": {{"id": "s-{b}"}}}}'.encode()
+    refused = Receipt(b, AT + 9_000, {}, body, "unreadable", "no_session_id")
+    with closing(SQLiteStore(Path(environ["TRYON_DATABASE"][10:]), ZoneInfo("UTC"))) as store:
+        store.commit([Entry((click(b), created(b, AT + 200))), Entry(receipt=refused)])
+        assert run(environ, "replay").stdout == "1 callbacks say something else now.\n"
+        attempt = store.attempt(b)
+        assert attempt is not None
+        assert (attempt.outcome, attempt.reason) == ("completed", "session.completed")
+
+
 def test_what_would_move_the_cursor_is_replaced() -> None:
     assert printable("\x1b[2Ja\u202eb\n") == "\ufffd[2Ja\ufffdb\ufffd"
     assert printable("Größe 42") == "Größe 42"

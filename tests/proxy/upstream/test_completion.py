@@ -1,4 +1,4 @@
-"""Callbacks are read in every natural spelling; what cannot be read says why."""
+"""Callbacks are read in every natural shape and spelling; what cannot be read says why."""
 
 import json
 
@@ -7,17 +7,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.strict_json import Unreadable
-from proxy.upstream.completion import Completion, read_callback
-from proxy.upstream.outcomes import OUTCOMES
+from proxy.upstream.completion import Completion, read_callbacks
+from proxy.upstream.outcomes import OUTCOMES, outcome_of
+
+
+def told(body: object) -> list[Completion]:
+    return read_callbacks(json.dumps(body).encode())
+
+
+def only(body: object) -> Completion:
+    (read,) = told(body)
+    return read
 
 
 def callback(**members: object) -> Completion:
-    return read_callback(json.dumps({"session_id": "s", "state": "done"} | members).encode())
+    return only({"session_id": "s", "state": "done"} | members)
 
 
 def refusal(body: bytes) -> str:
     with pytest.raises(Unreadable) as caught:
-        read_callback(body)
+        read_callbacks(body)
     return caught.value.reason
 
 
@@ -29,29 +38,183 @@ def refusal(body: bytes) -> str:
         (b"[]", "not_object"),
         (b'"done"', "not_object"),
         (b"null", "not_object"),
-        (b"{}", "no_session_id"),
-        (b'{"session_id": null, "state": "done"}', "no_session_id"),
-        (b'{"session_id": "", "id": "", "state": "done"}', "no_session_id"),
+        (b"[[]]", "not_object"),
+        (b"[7, 7]", "not_object"),
+        (b"{}", "no_state"),
+        (b"[{}, {}]", "no_state"),
         (b'{"session_id": "s"}', "no_state"),
         (b'{"session_id": "s", "state": ""}', "no_state"),
         (b'{"session_id": 7, "state": "done"}', "bad_value"),
         (b'{"session_id": ["s"], "state": "done"}', "bad_value"),
-        (b'{"session_id": "s", "state": true}', "bad_value"),
-        (b'{"session_id": "s", "state": {"a": 1}}', "bad_value"),
+        (b'{"session_id": "s", "state": true}', "no_state"),
+        (b'{"session_id": "s", "state": 7}', "no_state"),
+        (b'{"session_id": "s", "state": " "}', "no_state"),
+        (b'{"session_id": "s", "state": {"a": 1}}', "no_state"),
+        (b'{"session_id": "s", "state": "' + b"x" * 513 + b'"}', "no_state"),
         (b'{"session_id": "a\\nb", "state": "done"}', "bad_value"),
         (b'{"session_id": "' + b"x" * 513 + b'", "state": "done"}', "bad_value"),
+        (b"session_id=s", "no_state"),
+        (b"session_id=s&state=done&state=failed", "duplicate_key"),
+        (b"session_id=s&state=%ff", "not_json"),
+        (b"session_id=s&state=a b", "not_json"),
+        (b"x=%00&state=done", "bad_value"),
+        (b"[" + b",".join([b'{"state": "done"}'] * 51) + b"]", "too_many"),
+        (b'{"a": {"b": {"c": {"d": {"state": "done"}}}}}', "no_state"),
     ],
 )
 def test_it_names_why_a_callback_is_unreadable(body: bytes, reason: str) -> None:
     assert refusal(body) == reason
 
 
-@pytest.mark.parametrize("id_name", ["session_id", "id"])
-@pytest.mark.parametrize("state_name", ["state", "status", "completion_state"])
+@pytest.mark.parametrize("id_name", ["session_id", "sessionId", "SESSION-ID", "session", "Session"])
+@pytest.mark.parametrize("state_name", ["state", "status", "completion_state", "CompletionStatus"])
 def test_it_reads_the_natural_spellings(id_name: str, state_name: str) -> None:
-    read = read_callback(json.dumps({id_name: "tsn_1", state_name: "Completed"}).encode())
+    read = only({id_name: "tsn_1", state_name: "Completed"})
     assert (read.session_id, read.state, read.outcome) == ("tsn_1", "Completed", "completed")
-    assert read.extra == {}
+    assert (read.ids, read.extra) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("body", "session_id", "ids"),
+    [
+        ({"id": "x", "state": "done"}, None, ("x",)),
+        ({"id": "x", "session_id": "s", "state": "done"}, "s", ()),
+        ({"id": "x", "data": {"id": "y", "state": "done"}}, None, ("x", "y")),
+        ({"id": "x", "session": {"id": "s", "state": "done"}}, "s", ()),
+        ({"id": "x", "data": {"session": {"id": "s"}}, "state": "done"}, "s", ()),
+        ({"id": 7, "state": "done"}, None, ()),
+        ({"state": "done"}, None, ()),
+        ({"session": [{"id": "s"}], "state": "done"}, "s", ()),
+        ({"session_id": None, "session": "", "state": "done"}, None, ()),
+    ],
+)
+def test_a_bare_id_is_not_taken_for_a_sessions(
+    body: object, session_id: str | None, ids: tuple[str, ...]
+) -> None:
+    read = only(body)
+    assert (read.session_id, {*read.ids}) == (session_id, {*ids})
+
+
+TOLD = {"session_id": "s", "state": "left", "completed_at": 1774375200}
+BARE = {"id": "s", "status": "left"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [TOLD],
+        {"data": TOLD},
+        {"event": {"payload": {"session": TOLD}}},
+        [{"data": [TOLD]}],
+        {"status": "ok", "data": TOLD},
+        {"status": "success", "success": True, "data": BARE},
+        {"status": "done", "result": TOLD | {"status": "done"}},
+        {"type": "session.completed", "data": TOLD},
+        {"data": TOLD, "device": {"id": "d", "state": "done", "status": "done"}},
+        {"session": {"id": "s"}, "state": "left"},
+        {"state": "left", "product": {"id": "sku", "state": "done", "started_at": 1774375200}},
+        {"session_id": "s", "state": "left", "items": [{"state": "done"}, {"state": "done"}]},
+        {"state": "left", "products": [{"state": "done"}, {"state": "done"}]},
+        {"type": "session.left", "data": {"session_id": "s"}},
+        {"event": "TRYON_SESSION_ABANDONED", "session": {"id": "s"}},
+        {"data": {"type": "session", "id": "s", "attributes": {"state": "left"}}},
+        {"data": {"type": "session", "id": "s"}, "type": "left"},
+        {"session_id": "s", "state": {"code": "left", "text": "How it ended"}},
+        {"session_id": "s", "completion": {"status": {"Name": "Left"}}},
+        {"session_id": "s", "status": 200, "type": "session.left"},
+        {"session_id": "s", "opened": True, "completed": False, "is_abandoned": True},
+        {"success": True, "data": {"session_id": "s", "left": True}},
+    ],
+    ids=json.dumps,
+)
+def test_it_finds_what_is_told_wherever_it_stands(body: object) -> None:
+    assert {read.outcome for read in told(body)} == {"abandoned"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"session_id=s&state=completed",
+        b"sessionId=s&State=SESSION_COMPLETED\r\n",
+        b"data[session][id]=s&data[session][state]=completed",
+        b"data%5Bstate%5D=completed&id=s",
+        b"id=s&completed=true",
+        b'\xef\xbb\xbf{"session_id": "s", "state": "completed"}',
+        b"\xef\xbb\xbfsession_id=s&state=completed",
+    ],
+)
+def test_it_reads_forms_and_skips_a_byte_order_mark(body: bytes) -> None:
+    (read,) = read_callbacks(body)
+    assert read.outcome == "completed"
+    assert "s" in (read.session_id, *read.ids)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"session_id": "s", "state": "opened"}, {"session_id": "t", "state": "done"}],
+        {"events": [{"session_id": "s", "state": "opened"}, {"session_id": "t", "state": "done"}]},
+        {"status": "ok", "data": [{"id": "s", "status": "opened"}, {"id": "t", "status": "done"}]},
+        {"type": "batch", "id": "b", "list": [{"type": "session.opened"}, {"type": "x.done"}]},
+        [{"state": "opened"}, {"nothing": 1}, 7, {"state": "done"}],
+    ],
+    ids=json.dumps,
+)
+def test_a_list_of_several_is_several(body: object) -> None:
+    assert [read.outcome for read in told(body)] == ["opened", "completed"]
+
+
+def test_each_of_several_has_what_stands_around_them() -> None:
+    read = told({"session_id": "s", "reference": "r", "events": [{"state": "a"}, {"state": "b"}]})
+    assert [(each.session_id, each.state, each.references) for each in read] == [
+        ("s", "a", ("r",)), ("s", "b", ("r",)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [
+        ({"session_id": "s", "type": "session.evaporated"}, "session.evaporated"),
+        ({"session_id": "s", "completed": False}, "completed: false"),
+        ({"session_id": "s", "type": "tryon", "success": False}, "success: false"),
+        ({"session_id": "s", "state": "evaporated", "type": "session.completed"}, "evaporated"),
+    ],
+)
+def test_what_is_not_known_is_no_outcome_and_keeps_its_word(body: object, state: str) -> None:
+    read = only(body)
+    assert (read.state, read.outcome) == (state, "other")
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("session.completed", "completed"),
+        ("com.vendor.tryon:session/completed", "completed"),
+        ("SESSION_COMPLETED", "completed"),
+        ("COMPLETION_STATE_TIMED_OUT", "expired"),
+        ("sessionCompleted", "completed"),
+        ("SessionTimedOut", "expired"),
+        ("try-on-session-finished", "completed"),
+        ("user left", "abandoned"),
+        ("not_completed", "other"),
+        ("NOT_COMPLETED", "other"),
+        ("session.not_completed", "other"),
+        ("SESSION_NOT_COMPLETED", "other"),
+        ("CALIBRATION_COMPLETED", "other"),
+        ("incomplete", "other"),
+        ("completed.", "other"),
+        ("", "other"),
+    ],
+)
+def test_the_last_part_of_a_word_counts_but_not_of_any(word: str, outcome: str) -> None:
+    assert outcome_of(word) == outcome
+
+
+def test_a_mapping_of_the_whole_word_goes_before_its_last_part() -> None:
+    mapping = {**OUTCOMES, "session.completed": "progress"}
+    assert outcome_of("session.completed", mapping) == "progress"
+    assert outcome_of("Session.Completed", mapping) == "progress"
+    assert outcome_of("SESSION_COMPLETED", mapping) == "completed"
 
 
 def test_the_more_exact_spelling_wins_and_the_other_is_kept() -> None:
@@ -77,8 +240,9 @@ def test_a_word_becomes_an_outcome(word: str, outcome: str) -> None:
 
 def test_a_merchant_can_add_words() -> None:
     body = b'{"id": "s", "state": "Bought It"}'
-    assert read_callback(body).outcome == "other"
-    assert read_callback(body, {**OUTCOMES, "bought_it": "completed"}).outcome == "completed"
+    mapping = {**OUTCOMES, "bought_it": "completed"}
+    assert [read.outcome for read in read_callbacks(body)] == ["other"]
+    assert [read.outcome for read in read_callbacks(body, mapping)] == ["completed"]
 
 
 @pytest.mark.parametrize(
@@ -155,28 +319,69 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    ["session_id", "id", "state", "status", "completed_at", "started_at", "reference", "x"]
+    [
+        "session_id", "sessionId", "session", "id", "state", "status", "type", "event", "data",
+        "items", "completed", "completed_at", "started_at", "reference", "x",
+    ]
+)  # fmt: skip
+WORDS = st.sampled_from(["done", "tsn_1", "session.completed", True, False, None, 7])
+SHAPES = st.recursive(
+    st.dictionaries(NAMES, WORDS | JSON, max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner | WORDS, max_size=4),
+    max_leaves=10,
 )
 
 
 @unhurried
-@given(st.dictionaries(NAMES, JSON | st.sampled_from(["done", "tsn_1"])))
-def test_any_object_is_a_completion_or_unreadable(members: dict[str, object]) -> None:
-    settled(json.dumps(members).encode())
+@given(SHAPES)
+def test_any_object_is_a_completion_or_unreadable(shape: object) -> None:
+    settled(json.dumps(shape).encode())
 
 
 @unhurried
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_a_completion_or_unreadable(body: bytes) -> None:
     settled(body)
+    settled(b"state=" + body)
     settled(b'{"session_id": "s", "state": "done", "x": ' + body + b"}")
+
+
+SPELLINGS = st.sampled_from([str, str.upper, str.title, lambda name: name.replace("_", "-")])
+LETTERS = st.text(alphabet="pqrvwxyz", min_size=1)  # which make no name or word that is known
+READABLE = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | LETTERS,
+    lambda inner: st.lists(inner) | st.dictionaries(LETTERS, inner),
+    max_leaves=5,
+)
+AROUND = st.sampled_from(["data", "payload", "event", "session", "body", "result", "object", "x"])
+
+
+@unhurried
+@given(
+    st.data(),
+    st.sampled_from(["session_id", "session"]),
+    st.sampled_from(["state", "status", "completion_state", "session_status"]),
+    st.dictionaries(LETTERS, READABLE, max_size=3),
+)
+def test_what_stands_somewhere_sensible_is_found(
+    data: st.DataObject, id_name: str, state_name: str, others: dict[str, object]
+) -> None:
+    spelt = data.draw(SPELLINGS)
+    body: object = {**others, spelt(id_name): "tsn_1", spelt(state_name): "Completed"}
+    for name in data.draw(st.lists(AROUND, max_size=3)):
+        around = data.draw(st.dictionaries(st.just("z"), READABLE, max_size=1))
+        body = data.draw(st.sampled_from([{**around, name: body}, {**around, name: [body]}]))
+    read = only([body] if data.draw(st.booleans()) else body)
+    assert (read.session_id, read.state, read.outcome) == ("tsn_1", "Completed", "completed")
 
 
 def settled(body: bytes) -> None:
     try:
-        read = read_callback(body)
-    except Unreadable:
+        callbacks = read_callbacks(body)
+    except Unreadable as unreadable:
+        assert unreadable.reason
         return
-    words = [read.session_id, read.state, *read.references]
-    assert all(word.isprintable() and 0 < len(word) <= 512 for word in words)
-    json.dumps(read.extra, allow_nan=False, ensure_ascii=False).encode()
+    for read in callbacks:
+        words = [read.state, *read.ids, *read.references, read.session_id or "-"]
+        assert all(word.isprintable() and 0 < len(word) <= 519 for word in words)
+        json.dumps(read.extra, allow_nan=False, ensure_ascii=False).encode()

@@ -484,25 +484,19 @@ def test_ids_of_erased_events_are_not_given_again(empty: SQLiteStore) -> None:
 
 
 class Reader:
-    """Reads a body that is one word, with a mapping that may be corrected."""
+    """Reads a body of words, each a callback, with a mapping that may be corrected."""
 
     def __init__(self) -> None:
         self.mapping = dict(WORDS)
 
-    def __call__(self, a: str, at_ms: int, body: bytes) -> Event | None:
-        word = body.decode()
-        if word not in self.mapping:
-            return None
-        told = callback(a, at_ms, "done")
-        session_id = told.props["session_id"]
-        props = {"session_id": session_id, "state": word, "outcome": self.mapping[word]}
-        return told._replace(key=f"callback:{a}:{session_id}:{word}", props=props)
+    def __call__(self, a: str, at_ms: int, body: bytes) -> list[Event]:
+        known = [word for word in body.decode().split() if word in self.mapping]
+        return [callback(a, at_ms, word, outcome=self.mapping[word]) for word in known]
 
-    def entry(self, a: str, at_ms: int, word: str) -> Entry:
-        told = self(a, at_ms, word.encode())
+    def entry(self, a: str, at_ms: int, words: str) -> Entry:
+        told = self(a, at_ms, words.encode())
         verdict = "accepted" if told else "unreadable"
-        receipt = Receipt(a, at_ms, {}, word.encode(), verdict)
-        return Entry((told,) if told else (), receipt)
+        return Entry(tuple(told), Receipt(a, at_ms, {}, words.encode(), verdict))
 
 
 def outcome(store: SQLiteStore, a: str) -> str:
@@ -567,6 +561,20 @@ def test_what_could_not_be_read_before_is_counted_once(empty: SQLiteStore) -> No
     assert Maintenance(empty).replay(reader) == 0
     verdicts = [row[5] for row in table(empty.path, "receipts")]
     assert sorted(verdicts) == ["accepted", "unreadable", "unreadable"]
+
+
+def test_each_of_several_in_a_body_is_read_again(empty: SQLiteStore) -> None:
+    reader = Reader()
+    empty.commit([Entry((click(A), created(A, AROUND)))])
+    empty.commit([reader.entry(A, AROUND, "weird fertig odd"), reader.entry(A, AROUND, "fertig")])
+    assert outcome(empty, A) == "other"
+    reader.mapping |= {"weird": "failed", "fertig": "completed", "odd": "progress"}
+    assert Maintenance(empty).replay(reader) == 1
+    assert outcome(empty, A) == "completed"
+    reader.mapping["fertig"] = "abandoned"
+    assert Maintenance(empty).replay(reader) == 1
+    assert outcome(empty, A) == "failed"
+    assert Maintenance(empty).replay(reader) == 0
 
 
 def test_what_is_not_readable_yet_stays(empty: SQLiteStore) -> None:

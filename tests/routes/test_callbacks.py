@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from hypothesis import given, settings
 from standardwebhooks import Webhook
 
 from tests.servers import METRICS_TOKEN, Shop, Vendor, eventually, running_shop, unique
+from tests.shapes import SHAPES
 from tests.wire import at_once, http, peak_memory, post, raw, rows, spread
 
 BOMB = gzip.compress(b" " * 50_000_000)
@@ -314,6 +316,24 @@ def test_what_cannot_be_read_is_kept_to_the_byte(trial: Trial, name: str) -> Non
     assert reason in (None, kept_reason)
     assert kept_body == body
     assert trial.state == "waiting"
+
+
+def test_a_callback_of_any_shape_is_counted_or_kept_with_a_reason(trial: Trial) -> None:
+    answers: list[int] = []
+
+    @settings(max_examples=50)
+    @given(SHAPES)
+    def send(shape: object) -> None:
+        body = json.dumps(shape).replace("tsn_1", trial.session_id).encode()
+        answer = trial.call(body)
+        answers.append(answer.status_code)
+        assert answer.status_code in (204, 400, 429), answer.text
+        assert (answer.status_code == 400) == ("reason" in (answer.text and answer.json()))
+
+    send()
+    kept = trial.receipts()
+    assert {bool(reason) for verdict, reason, _, _ in kept if verdict == "unreadable"} == {True}
+    assert {204, 400} <= {*answers}
 
 
 @pytest.mark.parametrize(

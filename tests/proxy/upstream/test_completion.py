@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from proxy.strict_json import Unreadable
 from proxy.upstream.completion import Completion, read_callbacks
 from proxy.upstream.outcomes import OUTCOMES, outcome_of
+from tests.shapes import SHAPES
 
 
 def told(body: object) -> list[Completion]:
@@ -97,6 +98,7 @@ def test_a_bare_id_is_not_taken_for_a_sessions(
 
 TOLD = {"session_id": "s", "state": "left", "completed_at": 1774375200}
 BARE = {"id": "s", "status": "left"}
+DONE = {"id": "x", "state": "done", "started_at": 1774375200, "reference": "r"}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +115,8 @@ BARE = {"id": "s", "status": "left"}
         {"data": TOLD, "device": {"id": "d", "state": "done", "status": "done"}},
         {"session": {"id": "s"}, "state": "left"},
         {"state": "left", "product": {"id": "sku", "state": "done", "started_at": 1774375200}},
+        {"session_id": "s", "state": "left", "history": [DONE, DONE]},
+        {"session_id": "s", "state": "left", "State": "done"},
         {"session_id": "s", "state": "left", "items": [{"state": "done"}, {"state": "done"}]},
         {"state": "left", "products": [{"state": "done"}, {"state": "done"}]},
         {"type": "session.left", "data": {"session_id": "s"}},
@@ -313,23 +317,6 @@ def test_everything_else_is_kept() -> None:
 
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
-NAMES = st.sampled_from(
-    [
-        "session_id", "sessionId", "session", "id", "state", "status", "type", "event", "data",
-        "items", "completed", "completed_at", "started_at", "reference", "x",
-    ]
-)  # fmt: skip
-WORDS = st.sampled_from(["done", "tsn_1", "session.completed", True, False, None, 7])
-SHAPES = st.recursive(
-    st.dictionaries(NAMES, WORDS | JSON, max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner | WORDS, max_size=4),
-    max_leaves=10,
-)
 
 
 @unhurried
@@ -356,7 +343,7 @@ READABLE = st.recursive(
 AROUND = st.sampled_from(["data", "payload", "event", "session", "body", "result", "object", "x"])
 
 
-@unhurried
+@settings(unhurried, max_examples=50)
 @given(
     st.data(),
     st.sampled_from(["session_id", "session"]),

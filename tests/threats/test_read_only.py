@@ -51,6 +51,7 @@ def read_only_shop(folder: Path, vendor: Vendor, writable: str) -> Iterator[Shop
             shop.stop()
 
 
+@pytest.mark.slow
 def test_it_runs_where_only_the_data_folder_can_be_written(tmp_path: Path, vendor: Vendor) -> None:
     with read_only_shop(tmp_path, vendor, str(tmp_path)) as shop:
         shop.start()

@@ -95,8 +95,15 @@ class Numbers(Protocol):
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
         """Run a report by its name; each row by its columns' names."""
 
-    def export(self, name: str, scope: Scope, start: Mapping[str, Any] | None = None) -> Export:
-        """Read some rows of an export, from a `more` on."""
+    def export(
+        self,
+        name: str,
+        scope: Scope,
+        start: Mapping[str, Any] | None = None,
+        *,
+        around: bool = False,
+    ) -> Export:
+        """Read some rows of an export, from a `more` on; `around`: leave out what is damaged."""
 
     def export_size(self, name: str, scope: Scope) -> int:
         """Count the rows of an export."""

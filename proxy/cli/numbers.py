@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from proxy.numbers.definitions import label
 from proxy.numbers.questions import BY, Question, answer, read_question, today
 from storage.database import Database
 from storage.numbers import DIMENSIONS, ENDINGS
+from storage.store import Damaged, Store
 
 BAR = 40  # characters of the longest bar
 SHOWN = ("clicks", "created", "opened", "completed", "open")
@@ -146,16 +148,31 @@ def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
 @asks
 @with_database
 def export(database: Database, name: str, output: Path | None, **asked: str | None) -> None:
-    """Write attempts, events or daily counts as CSV, to standard output or a file."""
-    store, asks_for, total = database.store, question(database.store.zone, asked), None
-    parts = exports.export(store, asks_for, name)
+    """Write attempts, events or daily counts as CSV, to standard output or a file.
+
+    Of a damaged database it writes what can be read, and exits with 1.
+    """
+    store, asks_for = database.store, question(database.store.zone, asked)
+    parts = exports.export(store, asks_for, name, around=True)
     if output is None:
         for part in parts:
             put(part)
-        return
-    if name != "daily":
-        with store.numbers() as numbers:
-            total = numbers.export_size(f"export_{name}", asks_for.scope)
+    else:
+        _write(parts, output, name, _size(store, asks_for, name))
+    if store.damage:
+        raise click.ClickException(f"rows are missing. The database is {store.damage}")
+
+
+def _size(store: Store, asks_for: Question, name: str) -> int | None:
+    """Count an export's rows for the progress bar, where they can be counted."""
+    if name == "daily":
+        return None
+    with suppress(Damaged), store.numbers() as numbers:
+        return numbers.export_size(f"export_{name}", asks_for.scope)
+    return None
+
+
+def _write(parts: exports.Parts, output: Path, name: str, total: int | None) -> None:
     try:
         with output.open("w", newline="") as file, progress(total, name) as advance:
             for part in parts:

@@ -14,7 +14,7 @@ from typing import Any
 from proxy.numbers.questions import Question
 from storage.funnel import COUNTS
 from storage.numbers import Export
-from storage.store import Store
+from storage.store import Damaged, Store
 
 EXPORTS = ("attempts", "events", "daily")
 PART = 500  # rows
@@ -28,26 +28,36 @@ FORMULA = re.compile(rf"^[\t\r\n]|[{SIGNS}](?<![^{STARTS}].)(?!(?<=\w .)(?:\s|$)
 Parts = Generator[str, None, None]
 
 
-def export(store: Store, question: Question, name: str) -> Parts:
+def export(store: Store, question: Question, name: str, *, around: bool = False) -> Parts:
     """Export the attempts that began in the period, bots marked, the events that came in it, or
-    its daily counts."""
+    its daily counts. `around`: leave out what is damaged, which `store.damage` then says."""
     if name == "daily":
         yield from table(store, question, "day")
         return
-    page = _page(store, question, name)
+    page = _page(store, question, name, around)
     yield lines([page.columns])
     while page.more is not None:
         yield lines(page.rows)
-        page = _page(store, question, name, page.more)
+        page = _page(store, question, name, around, page.more)
     yield lines(page.rows)
 
 
 def _page(
-    store: Store, question: Question, name: str, start: Mapping[str, Any] | None = None
+    store: Store,
+    question: Question,
+    name: str,
+    around: bool,
+    start: Mapping[str, Any] | None = None,
 ) -> Export:
     """Read some rows in a snapshot of their own: a reader may pause for as long as he likes."""
+    try:
+        with store.numbers() as numbers:
+            return numbers.export(f"export_{name}", question.scope, start)
+    except Damaged:
+        if not around:
+            raise
     with store.numbers() as numbers:
-        return numbers.export(f"export_{name}", question.scope, start)
+        return numbers.export(f"export_{name}", question.scope, start, around=True)
 
 
 def table(store: Store, question: Question, by: str) -> Parts:

@@ -7,6 +7,7 @@ Everything is read from one snapshot, so that no two panels of a page can disagr
 import json
 from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from itertools import groupby
 from operator import add, itemgetter, neg
@@ -27,7 +28,7 @@ from storage.numbers import (
     with_open,
 )
 from storage.sqlite.batch import SELECT_ATTEMPT, Terms
-from storage.sqlite.connection import Connection, Cursor
+from storage.sqlite.connection import Connection, Cursor, Error
 from storage.sqlite.queries import query
 
 Key = tuple[str, ...]
@@ -224,14 +225,46 @@ class SQLiteNumbers:
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
         return list(_named(self._db.execute(query(name), values)))
 
-    def export(self, name: str, scope: Scope, start: Mapping[str, Any] | None = None) -> Export:
-        values = self._export_values(name, scope) | {"limit": EXPORTED, **(start or {})}
-        found = self._db.execute(query(name), values)
-        columns, rows = [column[0] for column in found.description], found.fetchall()
-        if len(rows) < EXPORTED:
+    def export(
+        self,
+        name: str,
+        scope: Scope,
+        start: Mapping[str, Any] | None = None,
+        *,
+        around: bool = False,
+    ) -> Export:
+        values = self._export_values(name, scope) | dict(start or {})
+        read = self._read_around if around else self._read_export
+        columns, rows = read(name, values, EXPORTED)
+        if len(rows) < EXPORTED and not (around and rows):
             return Export(columns, rows, None)
         last = dict(zip(columns, rows[-1], strict=True))
         return Export(columns, rows, {f"after_{each}": last[each] for each in EXPORT_ORDER[name]})
+
+    def _read_export(
+        self, name: str, values: Mapping[str, Any], limit: int
+    ) -> tuple[list[str], list[Sequence[Any]]]:
+        found = self._db.execute(query(name), {**values, "limit": limit})
+        return [column[0] for column in found.description], found.fetchall()
+
+    def _read_around(
+        self, name: str, values: Mapping[str, Any], limit: int
+    ) -> tuple[list[str], list[Sequence[Any]]]:
+        """Read up to what cannot be read, or else from some later time on, sought in longer and
+        longer steps. Both orders begin with a time."""
+        for fewer in (limit, 50, 5, 1):
+            with suppress(Error):
+                return self._read_export(name, values, fewer)
+        attempts = name == "export_attempts"
+        at = attempt_ms(values["after_id"]) if attempts else values["after_received_ms"]
+        end = attempt_ms(values["end"]) if attempts else values["end_ms"]
+        step = 1
+        while (at := at + step) < end:
+            later = {"after_id": f"{at:012x}" if attempts else 0, "after_received_ms": at}
+            with suppress(Error):
+                return self._read_export(name, {**values, **later}, 1)
+            step *= 2
+        return self._read_export(name, values, 0)
 
     def export_size(self, name: str, scope: Scope) -> int:
         values = self._export_values(name, scope) | {"limit": -1}

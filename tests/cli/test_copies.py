@@ -141,3 +141,26 @@ def test_the_database_is_no_backup_of_itself(shop: Shop) -> None:
 def test_a_database_of_a_later_version_is_left_alone(shop: Shop) -> None:
     of_a_later_version(shop.database)
     assert "is of a later version (colours)" in told(shop, "stats", status=1)
+
+
+@pytest.mark.parametrize("name", ["attempts", "events"])
+def test_what_can_be_read_of_a_damaged_database_is_exported(shop: Shop, name: str) -> None:
+    day = moment("2026-11-03T00:00")
+    with closing(store_of(shop)) as store:
+        clicks = [click(attempt_id(day + 60_000 * number, number)) for number in range(1_400)]
+        store.commit([Entry((each,)) for each in clicks])
+    days = ("--from", "2026-11-02", "--to", "2026-11-04")
+    whole = told(shop, "export", name, *days).splitlines()
+    assert len(whole) > 1_400
+    content = shop.database.read_bytes()
+    pages = [content[start : start + 4096] for start in range(0, len(content), 4096)]
+    lost = clicks[700].attempt_id.encode()
+    shop.database.write_bytes(b"".join(b"U" * 4096 if lost in page else page for page in pages))
+    found = shop.command("export", name, *days)
+    assert found.returncode == 1
+    assert "rows are missing. The database is damaged: tryon.db" in found.stderr
+    assert "Traceback" not in found.stderr
+    kept = found.stdout.splitlines()
+    assert 1_000 < len(kept) < len(whole)
+    assert [line for line in whole if line in kept] == kept
+    assert (kept[0], kept[-1]) == (whole[0], whole[-1])

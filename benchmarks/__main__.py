@@ -10,7 +10,16 @@ from typing import NoReturn
 
 import click
 
-from benchmarks import callbacks, commit, handoffs, numbers, report, sessions, start
+from benchmarks import (
+    callbacks,
+    commit,
+    handoffs,
+    maintenance,
+    numbers,
+    report,
+    sessions,
+    start,
+)
 from benchmarks.contenders import Bench, prepare
 from benchmarks.processes import free_port, lacking
 
@@ -20,6 +29,7 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "handoffs": handoffs.run,
     "start": start.run,
     "numbers": numbers.run,
+    "maintenance": maintenance.run,
 }
 LOADED = {"sessions", "callbacks"}  # by wrk
 
@@ -46,13 +56,21 @@ def known(_context: click.Context, _option: click.Parameter, name: str | None) -
 @click.option("--rounds", type=int, default=5, show_default=True)
 @click.option("--seconds", type=int, default=5, show_default=True, help="Of each measurement.")
 @click.option(
+    "--events", type=int, default=150_000, show_default=True, help="Of the table maintenance."
+)
+@click.option(
     "--against",
     metavar="COMMIT",
     callback=known,
     help="Let this commit's version take part, and say whether today's is slower.",
 )
 def main(
-    names: tuple[str, ...], quick: bool, rounds: int, seconds: int, against: str | None
+    names: tuple[str, ...],
+    quick: bool,
+    rounds: int,
+    seconds: int,
+    events: int,
+    against: str | None,
 ) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -69,7 +87,7 @@ def main(
             if name in LOADED and (missing := lacking("wrk")):
                 report.say(f"Left out: the table {name}: {missing}")
                 continue
-            TABLES[name](Bench(free_port(), Path(scratch), version), rounds, seconds)
+            TABLES[name](Bench(free_port(), Path(scratch), version, events), rounds, seconds)
 
 
 if __name__ == "__main__":

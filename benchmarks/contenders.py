@@ -43,6 +43,7 @@ class Bench:
     vendor_port: int
     scratch: Path  # on a disk, so that an fsync costs what it costs
     against: Version | None = None  # a commit's, beside today's
+    events: int = 150_000  # of the past that maintenance works on
 
     @property
     def versions(self) -> tuple[Version, ...]:

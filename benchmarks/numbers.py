@@ -60,13 +60,13 @@ PAGES = {
 
 
 def run(bench: Bench, rounds: int, seconds: float) -> None:  # noqa: ARG001
-    small, large = (_file(events) for events in (SMALL, LARGE if rounds > 1 else FEWER))
+    small, large = (past(events) for events in (SMALL, LARGE if rounds > 1 else FEWER))
     _pages(bench, small, large, rounds)
     _funnel(bench, large, rounds)
     _cost_of_totals(bench, rounds)
 
 
-def _file(events: int) -> Path:
+def past(events: int) -> Path:
     """A shop's past year, made at the first run."""
     path = KEPT / f"tryon-numbers-{events}.db"
     if not path.exists():

@@ -10,7 +10,7 @@ from storage.sqlite.connection import Connection
 from storage.sqlite.store import SQLiteStore
 from storage.store import Progress, quiet
 
-TURN_S = 0.1  # and the commit
+TURN_S = 0.05  # and the commit
 
 
 def in_turns(

@@ -73,9 +73,12 @@ def do_jobs(store: Store, jobs: Jobs) -> None:
 
 def _do(jobs: Jobs, job: Job) -> None:
     """Run a job to its end; one that is killed or fails is done again."""
+    began = now_ms()
     status = run_apart(job.command, "--quiet").wait()
     if status == 0:
         jobs.done(job)
     else:
         log.error("tryon %s ended with %s, and is run again later", job.command, status)
-        jobs.put(Job(job.command, now_ms() + AGAIN_AFTER_MS))
+        # What fails again and again after long work must not be all that this machine does.
+        pause = max(AGAIN_AFTER_MS, 10 * (now_ms() - began))
+        jobs.put(Job(job.command, now_ms() + pause))

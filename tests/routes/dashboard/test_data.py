@@ -2,7 +2,9 @@
 
 import csv
 import io
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,11 +12,14 @@ import requests
 
 from storage.events import now_ms
 from storage.funnel import COUNTS, local_day
+from storage.sqlite.maintenance import SQLiteMaintenance
+from storage.sqlite.store import SQLiteStore
 from tests.routes.dashboard.merchant import BASIC, log_in, stats
-from tests.servers import Shop, unique
+from tests.servers import Shop, Vendor, eventually, running_shop, unique
 from tests.storage.histories import (
     ZONE,
     moment,
+    small_history,
 )
 
 
@@ -222,3 +227,19 @@ def test_days_are_exported_as_they_are_counted(known: Shop) -> None:
 def test_an_empty_export_is_its_header_or_zeros(known: Shop, name: str) -> None:
     found = export(known, name, **{"from": "2025-01-01", "to": "2025-01-01"})
     assert len(found) == (1 if name == "daily" else 0)
+
+
+def test_another_time_zone_moves_the_numbers_to_its_days_while_the_app_runs(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with closing(SQLiteStore(tmp_path / "tryon.db", ZoneInfo(ZONE))) as store:
+        SQLiteMaintenance(store).ensure_timezone()
+        store.commit(small_history())
+    with running_shop(tmp_path, vendor, TRYON_TIMEZONE="Asia/Kolkata") as shop:
+        eventually(lambda: "agrees" in shop.command("verify").stdout)
+        by_day = stats(shop, **DAYS, by="day")["by"]
+        # Nine and a half hours or more after New York: 1 of the day before comes, 1 goes on.
+        assert [(day["key"], day["clicks"]) for day in by_day] == [
+            ("2026-11-01", 4),
+            ("2026-11-02", 2),
+        ]

@@ -3,8 +3,10 @@
 HOST and PORT say where to listen (127.0.0.1:8000), everything else is a TRYON_ setting.
 """
 
+import errno
 import os
 import resource
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,14 +19,31 @@ from proxy.places import heartbeats
 # gunicorn calls these by their names.
 from proxy.server import CannotStart, Worker, child_exit, pre_fork, usable_settings, when_ready
 
-__all__ = ["child_exit", "pre_fork", "when_ready"]
+__all__ = ["child_exit", "on_starting", "pre_fork", "when_ready"]
+
+
+def on_starting(_arbiter: object) -> None:
+    """Say which setting is wrong; gunicorn would try for five seconds, and name a socket."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:  # by an earlier server, for whose end gunicorn waits
+            where = f"HOST={host} PORT={port}"
+            sys.exit(f"The app cannot start:\n{where}: nothing can listen there, {error.strerror}")
+
 
 try:
     settings = usable_settings()
 except CannotStart as error:
     sys.exit(f"The app cannot start:\n{error}")
 
-bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+host = (os.environ.get("HOST") or "127.0.0.1").strip("[]")
+port = os.environ.get("PORT") or "8000"
+if not port.isdecimal() or not 0 < int(port) < 65_536:
+    sys.exit("The app cannot start:\nPORT must be a whole number from 1 to 65535.")
+bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 workers = settings.workers
 worker_class = Worker
 worker_connections = 20_000  # requests and idle connections

@@ -1,12 +1,15 @@
 """`tryon serve`: it works where it is called, and names what it lacks."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.routes.dashboard.merchant import log_in, token
 from tests.servers import APP, ROOT, SURROUNDINGS, Shop, Vendor, eventually, free_port, unique
-from tests.wire import responds, rows
+from tests.wire import http, responds, rows
 
 SERVE = ["-c", "from app import cli; cli()", "serve"]
 
@@ -74,6 +77,47 @@ def test_it_says_which_folder_is_missing(shop: Shop) -> None:
     assert found.returncode == 1
     assert "TRYON_DATABASE: there is no folder /nowhere/at" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "named"),
+    [
+        ("203.0.113.1", "8000", "HOST=203.0.113.1"),  # nobody's (RFC 5737)
+        ('"127.0.0.1"', "8000", 'HOST="127.0.0.1"'),
+        ("127.0.0.1", "eight", "PORT must be a whole number from 1 to 65535."),
+        ("127.0.0.1", "65536", "PORT must be a whole number from 1 to 65535."),
+    ],
+)
+def test_it_says_which_of_host_and_port_is_wrong(
+    shop: Shop, host: str, port: str, named: str
+) -> None:
+    found = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=shop.folder,
+        env=shop.environ | {"HOST": host, "PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert named in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize("host", ["::", "[::1]"])
+def test_it_listens_at_an_address_of_ipv6(tmp_path: Path, vendor: Vendor, host: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("IPv6 is off here")
+    shop = Shop(tmp_path, vendor.url, free_port(), HOST=host)
+    shop.url = shop.url.replace("127.0.0.1", "[::1]")
+    try:
+        shop.start()
+        assert http().get(f"{shop.url}/healthz").status_code == 200
+    finally:
+        shop.stop()
 
 
 def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> None:

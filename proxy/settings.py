@@ -164,8 +164,9 @@ class Settings:
     """Spreads the month: an hour may spend one day's share of it, or 20 sessions where that is
     more, so that a flood at night leaves something for the day. `0` lets one hour spend all."""
 
-    upstream_deadline: float = setting(values.seconds, "8")
-    """Seconds in which the vendor must have answered, all tries together."""
+    upstream_deadline: float = setting(values.deadline, "8")
+    """Seconds in which the vendor must have answered, all tries together; 10 at most, since the
+    button waits 15 in all."""
 
     call_rate: values.Rate | None = setting(values.rate, note="no limit")
     """The most calls to the vendor, each try and each refused one counted. Beyond it the answer is

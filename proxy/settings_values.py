@@ -52,9 +52,10 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 0.1 <= float(text) <= 120:
-        raise ValueError("must be a number of seconds from 0.1 to 120.")
+def deadline(text: str) -> float:
+    """Seconds that leave the rest of a click its time, before the button or a stop give up."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not 0.1 <= float(text) <= 10:
+        raise ValueError("must be a number of seconds from 0.1 to 10: the button waits 15 in all.")
     return float(text)
 
 

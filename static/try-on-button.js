@@ -217,7 +217,7 @@ class TryOnButton extends HTMLElement {
           after: this.#after,
           resume: kept?.id,
         }),
-        signal: AbortSignal.timeout(15000),
+        signal: AbortSignal.timeout(15000), // longer than the vendor may take, which is 10 s at most
       });
       body = await answer.json() ?? {};
     } catch {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from tests.servers import (
+    ROOT,
     Shop,
     Vendor,
     eventually,
@@ -169,6 +172,42 @@ def test_a_stop_is_quick_and_ends_what_is_under_way(tmp_path: Path, vendor: Vend
             connection.close()
         created = rows(shop, "SELECT count(*) FROM attempts WHERE created_ms NOT NULL")
         assert created == [(2,)]
+
+
+@pytest.mark.slow
+def test_a_stop_waits_for_a_vendor_that_takes_as_long_as_it_may(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor, TRYON_UPSTREAM_DEADLINE="10") as shop:
+        hanging = unique("sim-hang")
+        answers: list[requests.Response] = []
+        clicker = threading.Thread(target=lambda: answers.append(shop.click(hanging)))
+        clicker.start()
+        eventually(lambda: vendor.calls(hanging))
+        shop.process.terminate()
+        assert shop.process.wait(30) == 0
+        clicker.join()
+        assert (answers[0].status_code, answers[0].json()["code"]) == (504, "upstream_timeout")
+        kept = rows(shop, "SELECT reason FROM attempts WHERE product_id = ?", hanging)
+        assert kept == [("upstream_timeout",)]
+        assert "SIGKILL" not in shop.logged()
+
+
+def test_who_stops_the_server_waits_longer_than_it_does_itself() -> None:
+    conf = (ROOT / "gunicorn.conf.py").read_text()
+    unit = (ROOT / "deploy/tryon.service").read_text()
+    told = (ROOT / "deploy/README.md").read_text()
+    grace, *waits = (
+        int(found[1])
+        for found in (
+            re.search(r"^graceful_timeout = (\d+)$", conf, re.M),
+            re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M),
+            re.search(r"docker stop -t (\d+)", told),
+        )
+        if found
+    )
+    assert len(waits) == 2
+    assert min(waits) >= grace + 5
 
 
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"

@@ -186,8 +186,9 @@ def caddy(proxy: Proxy) -> list[str]:
 
 
 def which(name: str) -> str:
-    # Debian keeps nginx where only root looks.
-    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin") or ""
+    # Caddy is installed with the tests' other packages; Debian keeps nginx where only root looks.
+    ours = Path(sys.executable).parent
+    return shutil.which(name, path=f"{ours}:{os.environ['PATH']}:/usr/sbin:/usr/local/sbin") or ""
 
 
 def missing(name: str) -> str:
@@ -274,6 +275,22 @@ def test_no_request_gets_through_inside_of_another(proxy: Proxy, headers: bytes)
     answer = proxy.send(start + headers + b"\r\n" + b"0\r\n\r\n" + inner)
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert not [line for line in proxy.seen() if "/smuggled" in line]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"\r\n",
+        b"Host: a b\r\n\r\n",
+        b"Host: localhost\r\nHost: localhost\r\n\r\n",
+        b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["no host", "two words", "two hosts", "bad chunks"],
+)
+def test_what_is_no_proper_request_is_its_sender_s_mistake(proxy: Proxy, rest: bytes) -> None:
+    answer = proxy.send(b"POST /improper HTTP/1.1\r\n" + rest)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer[:200]
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 def test_a_header_with_underscores_does_not_reach_the_app(proxy: Proxy) -> None:

@@ -4,7 +4,7 @@
 
 const HOME = import.meta.url.replace(/\/(static\/)?[^/]*$/, '');
 // The last three are on or off.
-const PROPERTIES = ['productId', 'category', 'endpoint', 'mode', 'target', 'theme', 'reference', 'productTitle', 'disabled', 'impressions', 'datalayer'];
+const PROPERTIES = ['productId', 'category', 'endpoint', 'mode', 'target', 'theme', 'reference', 'productTitle', 'signature', 'disabled', 'impressions', 'datalayer'];
 
 // Said before the server has spoken; all else comes with its answer, in the shopper's language.
 const ENGLISH = {
@@ -19,7 +19,7 @@ const ENGLISH = {
 
 const agent = navigator.userAgent;
 // An iPad says that it is a Mac; no Mac has touch points.
-const phone = () => navigator.userAgentData?.mobile || /Android|iP/.test(agent) || /Mac/.test(agent) && navigator.maxTouchPoints > 1;
+const phone = () => /Android|iP/.test(agent) || /Mac/.test(agent) && navigator.maxTouchPoints > 1;
 // Apps that open links in themselves, often without a camera.
 const boxed = /FBA|Instagram|musical|Snapchat|Line\/|; wv/.test(agent);
 
@@ -70,17 +70,17 @@ dialog{box-sizing:border-box;width:600px;margin-top:9vh;gap:20px;padding:24px;bo
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
 [part=row],[part=way]{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:center}
-h2{flex:1;margin:0;font-size:20px;overflow-wrap:anywhere}
+h2{flex:1;font-size:20px;overflow-wrap:anywhere}
 [part=close]{border:0}
+h2,ol,p{margin:0}
 p:empty{display:none}
-ol{flex:1 1 200px;margin:0;padding-inline-start:20px}
+ol{flex:1 1 200px;padding-inline-start:20px}
 li{padding:4px}
 li:empty{visibility:hidden}
 [part=qr]{margin:auto}
 svg{width:224px;height:224px;border-radius:12px;background:#fff;forced-color-adjust:none}
 :host(:not([state=waiting])) svg{opacity:.15}
 :host([state=creating]) svg{background:gray}
-p{margin:0}
 [part=status]{font-weight:600}
 :host([state=completed]) [part=status]{font-size:24px;animation:pop .5s}
 @keyframes turn{to{rotate:1turn}}
@@ -108,7 +108,6 @@ class TryOnButton extends HTMLElement {
   #session;
   #known; // the last state of the session that the page was told
   #click;
-  #after; // the click before it, if nobody knows what came of that
   #problem;
   #end; // of the session or a Retry-After, by this machine's monotonic clock
   #stream;
@@ -145,7 +144,7 @@ class TryOnButton extends HTMLElement {
     if (name == 'product-id' && old != value) {
       this.#forget();
       this.close();
-      this.#click = this.#after = undefined;
+      this.#click = undefined;
       this.#become('idle');
       this.#resume();
     }
@@ -214,7 +213,6 @@ class TryOnButton extends HTMLElement {
           reference: this.reference,
           title: this.productTitle,
           click_id: this.#click,
-          after: this.#after,
           resume: kept?.id,
         }),
         signal: AbortSignal.timeout(15000), // longer than the vendor may take, which is 10 s at most
@@ -227,7 +225,6 @@ class TryOnButton extends HTMLElement {
     this.#words = { ...ENGLISH, ...body.strings };
     this.#end = performance.now() / 1000 + (body.expires_in ?? body.retry_after);
     if (answer?.ok && body.qr && /^https?:/.test(body.launch_url)) {
-      this.#after = undefined;
       this.#adopt(body, kept?.id == body.id ? kept.state : 'waiting');
       this.#emit('created');
       this.#take(body);
@@ -235,11 +232,11 @@ class TryOnButton extends HTMLElement {
       return true;
     }
     const { code = 'bad_reply', retryable = false, message = this.#words.net } = body;
-    this.#problem = { code, status: answer?.status ?? 0, retryable, message };
+    this.#problem = { code, status: answer?.status | 0, retryable, message };
     this.#become('error');
     this.#emit('error', this.#problem);
-    // A press that follows is a new one: this click will never get another answer.
-    if (/upstream_[rt]/.test(code)) [this.#after, this.#click] = [this.#click];
+    // Nobody knows what came of this click, and never will: the next press is a new one, after it.
+    if (answer?.status == 504) this.#click += '-';
     if (!answer) this.#beacon({ name: 'error', id: uuid(), code });
     this.#follow();
   }
@@ -356,6 +353,7 @@ class TryOnButton extends HTMLElement {
     return {
       product_id: this.productId,
       category: this.category,
+      signature: this.signature,
       locale: this.closest('[lang]')?.lang || navigator.language,
     };
   }
@@ -439,7 +437,6 @@ class TryOnButton extends HTMLElement {
     // Time left is shown near the end only, and is not announced by the second.
     const left = Math.ceil(this.#end - performance.now() / 1000);
     const view = live(state) && !navigator.onLine ? 'offline' : state == 'waiting' && left > 0 && left < 61 ? 'soon' : state;
-    const held = left > 0 && problem;
     const focused = this.shadowRoot.activeElement;
     // Writing the same words again would have them read out again.
     const say = (name, text = '') => {
@@ -458,9 +455,9 @@ class TryOnButton extends HTMLElement {
     say('title', dialog.ariaLabel = this.productTitle || this.#session?.title || words.label);
     say('status', words[view]);
     say('error', problem.message);
-    say('time', held || view == 'soon' ? left + ' s' : '');
+    refresh.disabled = left > 0 && problem;
+    say('time', refresh.disabled || view == 'soon' ? left + ' s' : '');
     say('refresh', /soon|expired/.test(view) ? words.fresh : words.again);
-    refresh.disabled = held;
     if (problem && !problem.retryable) refresh.hidden = true;
     if (focused?.hidden) parts.close.focus();
   }
@@ -469,10 +466,9 @@ class TryOnButton extends HTMLElement {
 PROPERTIES.forEach((property, at) => {
   const name = property.replace(/[A-Z]/, '-$&');
   Object.defineProperty(TryOnButton.prototype, property, {
-    get() { return at > 7 ? this.hasAttribute(name) : this.getAttribute(name) ?? undefined; },
+    get() { return at > 8 ? this.hasAttribute(name) : this.getAttribute(name) ?? undefined; },
     set(value) {
-      if (value == null || value === false) this.removeAttribute(name);
-      else this.setAttribute(name, value);
+      value == null || value === false ? this.removeAttribute(name) : this.setAttribute(name, value);
     },
   });
 });

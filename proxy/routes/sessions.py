@@ -98,7 +98,6 @@ def _click(wish: Wish) -> Click:
         locale=wish.locale or settings.locale,
         reference=wish.reference,
         click_id=wish.click_id,
-        after=wish.after,
         resume=wish.resume,
         device=devices.device(request.headers),
         bot=devices.is_bot(request.user_agent.string),

@@ -31,6 +31,7 @@ from storage.store import Conflict, StorageUnavailable, Store
 from storage.writer import Writer
 
 TWIN_LOOK_S = 0.01  # how often to look whether another worker has answered the same click
+ANEW = "-"  # ends the click_id of a press after one whose outcome nobody knows
 # After these the vendor may hold a session of ours: it stays in the budget.
 MAY_EXIST = frozenset({"upstream_timeout", "bad_upstream_reply"})
 
@@ -46,7 +47,6 @@ class Click:
     bot: bool = False
     reference: str | None = None
     click_id: str | None = None
-    after: str | None = None  # the click_id of an earlier press, whose outcome was not known
     resume: str | None = None
 
     @property
@@ -101,10 +101,12 @@ class Sessions:
         """
         if resumed := self._resume(click):
             return resumed, True
-        if click.after and (earlier := self.store.attempt_by_click(click.after)):
-            _demand_open(earlier)  # a callback may have settled it meanwhile
         if click.click_id is None:
             return self._create(click, new_attempt_id(now_ms())), False
+        if click.click_id.endswith(ANEW) and (
+            earlier := self.store.attempt_by_click(click.click_id.removesuffix(ANEW))
+        ):
+            _demand_open(earlier)  # its callback may have settled it meanwhile
         return self._once(click, click.click_id)
 
     def _resume(self, click: Click) -> Attempt | None:

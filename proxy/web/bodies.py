@@ -29,7 +29,6 @@ class Wish(BaseModel):
     locale: Locale | None = None
     reference: Annotated[Text, Field(max_length=128)] | None = None
     click_id: ClickID | None = None
-    after: ClickID | None = None
     resume: Annotated[str, Field(max_length=64)] | None = None
     title: Annotated[Text, Field(max_length=200)] | None = None
 

@@ -96,8 +96,9 @@ class SQLiteCounters:
         counts = dict(self._of(TAKE, now_ms, wanted))
         if len(counts) == len(wanted):
             return Taken(counts, {})
-        full = dict(self._of(WAITS, now_ms, wanted))
-        return Taken(counts, full or {wanted[-1][0]: 1})  # it became free in between
+        left = [limit for limit in wanted if limit[0] not in counts]
+        full = dict(self._of(WAITS, now_ms, left))
+        return Taken(counts, full or {left[-1][0]: 1})  # it became free in between
 
     def full(self, now_ms: int, limits: Sequence[Limit]) -> dict[str, int]:
         return dict(self._of(WAITS, now_ms, [(*limit, 0) for limit in limits]))

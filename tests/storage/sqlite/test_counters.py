@@ -74,6 +74,12 @@ def test_a_group_is_counted_whole_or_not_at_all(counters: SQLiteCounters) -> Non
     assert kept == [(3, 1_000), (3, 1_000), (2, 9_000), (2, 5_000)]
 
 
+def test_what_was_counted_just_now_is_not_what_refuses(counters: SQLiteCounters) -> None:
+    groups = [Limit("client", 1, 1_000)], [Limit("day", 0, 5_000)]
+    assert counters.take(0, *groups) == Taken({"client": 1}, {"day": 5_000})
+    assert counters.take(0, *groups) == Taken({}, {"client": 1_000})
+
+
 def test_every_full_limit_of_a_group_is_named(counters: SQLiteCounters) -> None:
     limits = [Limit("month", 1, 9_000), Limit("day", 1, 5_000), Limit("other", 1, 7_000)]
     counters.take(0, limits[:2])

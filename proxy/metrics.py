@@ -56,7 +56,8 @@ UPSTREAM = Metric(
 STREAMS = Metric("tryon_open_streams", "gauge", "Live streams.")
 BREAKER = Metric("tryon_breaker_open", "gauge", "1 while calls are held back.")
 TOKEN = Metric("tryon_token_refused", "gauge", "1 while the vendor refuses the token.")
-METRICS = (REQUESTS, DURATION, PROBLEMS, CALLBACKS, UPSTREAM, STREAMS, BREAKER, TOKEN)
+BUDGET = Metric("tryon_budget_spent_ratio", "gauge", "How much of a budget is spent.", ("budget",))
+METRICS = (REQUESTS, DURATION, PROBLEMS, CALLBACKS, UPSTREAM, STREAMS, BREAKER, TOKEN, BUDGET)
 
 _seat = Seat(0)
 
@@ -101,12 +102,14 @@ def _key(metric: Metric, labels: Labels) -> str:
     return json.dumps([metric.name, *labels])
 
 
-def text(vendor: Mapping[str, Any]) -> str:
-    """Return the exposition text of all workers, with the breaker's state, which they share."""
+def text(vendor: Mapping[str, Any], spent: Mapping[str, float]) -> str:
+    """Return the exposition text of all workers, with what they share: the breaker's state, and the
+    part of each budget that is spent."""
     totals = _totals()
     totals[STREAMS.name].setdefault((), [0.0])
     totals[BREAKER.name][()] = [float(vendor["breaker"] != "closed")]
     totals[TOKEN.name][()] = [float(bool(vendor["token_refused"]))]
+    totals[BUDGET.name] = {(budget,): [part] for budget, part in spent.items()}
     return "".join(line for metric in METRICS for line in _lines(metric, totals[metric.name]))
 
 

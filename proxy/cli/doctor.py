@@ -50,6 +50,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     found, mend = engine()
     yield Check("sqlite", None if mend else True, found, mend)
     yield _catalog(settings)
+    yield _budget(settings)
     yield _callbacks(settings)
     yield _public_url(settings)
     yield from _vendor(settings)
@@ -89,6 +90,17 @@ def _catalog(settings: Settings) -> Check:
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."
         return Check("catalogue", None, f"categories not supported: {sorted(strange)}", mend)
     return Check("catalogue", True, f"{len(catalog)} products")
+
+
+def _budget(settings: Settings) -> Check:
+    budgets = {"a day": settings.daily_sessions, "a month": settings.monthly_sessions}
+    found = ", ".join(f"{n:,} sessions {period}" for period, n in budgets.items() if n is not None)
+    if found or settings.catalog:
+        return Check("budget", True, found or "none, but only what is in the catalogue")
+    mend = (
+        "Set TRYON_MONTHLY_SESSIONS or TRYON_CATALOG: else a flood of invented products is billed."
+    )
+    return Check("budget", None, "none, and no catalogue", mend)
 
 
 def _callbacks(settings: Settings) -> Check:

@@ -62,7 +62,9 @@ def exposition() -> Response:
     given = request.headers.get("Authorization", "").encode("utf-8", "replace")
     if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
         raise Problem("unauthorized")
-    return Response(metrics.text(services().breaker.state()), content_type=metrics.CONTENT_TYPE)
+    spent = {budget.name: budget.part for budget in services().limits.spent()}
+    text = metrics.text(services().breaker.state(), spent)
+    return Response(text, content_type=metrics.CONTENT_TYPE)
 
 
 @routes.get("/openapi.json", **openapi.file(JSON))

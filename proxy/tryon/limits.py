@@ -60,6 +60,10 @@ class Spent(NamedTuple):
     limit: int
     sessions: int
 
+    @property
+    def part(self) -> float:
+        return self.sessions / self.limit if self.limit else 1.0
+
 
 class Limits:
     """Counts what is limited. :raises LimitReached: it would be too much."""

@@ -130,6 +130,7 @@ def test_prometheus_can_read_the_figures(shop: Shop) -> None:
         "tryon_open_streams": "gauge",
         "tryon_breaker_open": "gauge",
         "tryon_token_refused": "gauge",
+        "tryon_budget_spent_ratio": "gauge",
     }
     assert all(each.documentation for each in read.values())
     vendor = [

@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import DESKTOP, Shop, Vendor, eventually, running_shop, unique
+from tests.servers import (
+    DESKTOP,
+    METRICS_TOKEN,
+    PASSWORD,
+    Shop,
+    Vendor,
+    eventually,
+    running_shop,
+    unique,
+)
 from tests.wire import assert_whole, at_once, counted, http, post, rows, spread
 
 
@@ -187,6 +196,14 @@ def test_a_click_that_a_budget_refuses_is_in_the_funnel_and_one_of_a_flood_is_no
         assert rows(shop, sql) == [("budget_exhausted",)] * 2
         assert vendor.calls(product_id) == 1
         assert_whole(shop)
+        header = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        figures = http().get(f"{shop.url}/metrics", headers=header).text
+        assert 'tryon_budget_spent_ratio{budget="daily"} 1.0\n' in figures
+        assert "100 % of the daily budget of 1 sessions is spent" in shop.logged()
+        merchant = http()
+        merchant.post(f"{shop.url}/dashboard/login", data={"password": PASSWORD})
+        page = merchant.get(f"{shop.url}/dashboard/").text
+        assert "100.0% of the daily budget is spent: 1 of 1 session." in page
 
 
 @pytest.mark.slow

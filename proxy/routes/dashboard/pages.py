@@ -19,6 +19,7 @@ from storage.events import now_ms
 from storage.numbers import LISTED
 
 ATTEMPT = re.compile(r"[0-9a-f]{32}")
+WORTH_SAYING = 0.5  # of a budget, spent
 ROWS = 500  # of a table on a page of its own
 
 routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
@@ -85,7 +86,10 @@ def home() -> str:
             timeline.latest(numbers),
         )
     )
-    return render_template("dashboard/overview.html", view=view, q=asked, latest=latest)
+    budgets = [budget for budget in services().limits.spent() if budget.part >= WORTH_SAYING]
+    return render_template(
+        "dashboard/overview.html", view=view, q=asked, latest=latest, budgets=budgets
+    )
 
 
 @routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")

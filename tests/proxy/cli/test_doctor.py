@@ -46,6 +46,26 @@ def test_a_clock_may_be_a_minute_off(environ: dict[str, str], off: int, ok: bool
     assert clock.found in said
 
 
+@pytest.mark.parametrize(
+    ("settings", "ok", "said"),
+    [
+        ({}, None, "none, and no catalogue"),
+        ({"TRYON_DAILY_SESSIONS": "2000"}, True, "2,000 sessions a day"),
+        ({"TRYON_CATALOG": "products.csv"}, True, "none, but only what is in the catalogue"),
+    ],
+)
+def test_neither_budget_nor_catalogue_is_worth_a_warning(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str], ok: bool | None, said: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("products.csv").write_text("product_id,category\nsku-1,footwear\n")
+    with responses.RequestsMock(assert_all_requests_are_fired=False):
+        check = found(environ | settings, "budget")
+    assert (check.ok, check.found) == (ok, said)
+    assert ("TRYON_MONTHLY_SESSIONS" in check.mend) is (ok is None)
+
+
 @pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
 def test_a_vendor_without_a_clock_is_no_hindrance(
     environ: dict[str, str], headers: dict[str, str]

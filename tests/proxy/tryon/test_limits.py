@@ -242,6 +242,32 @@ def test_a_restart_forgets_nothing_that_the_store_has_not_seen_yet(build: Build)
     assert admitted(lambda: session(again), 20) == 2
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("10", {5: 50, 8: 80, 10: 100}),
+        ("3", {2: 50, 3: 100}),
+        ("1", {1: 100}),
+    ],
+)
+def test_each_part_of_a_budget_is_told_once_as_it_is_spent(
+    build: Build, caplog: pytest.LogCaptureFixture, limit: str, told: dict[int, int]
+) -> None:
+    limits = [build(TRYON_DAILY_SESSIONS=limit) for _ in range(2)]
+    said = {}
+    for number in range(1, int(limit) + 1):
+        caplog.clear()
+        limits[0].refund(session(limits[number % 2]))  # told again would be told twice
+        session(limits[number % 2])
+        said[number] = caplog.messages
+    said = {number: messages for number, messages in said.items() if messages}
+    assert said == {
+        number: [f"{percent} % of the daily budget of {limit} sessions is spent"]
+        for number, percent in told.items()
+    }
+    assert limits[1].spent() == [("daily", int(limit), int(limit))]
+
+
 # --- Floods ---------------------------------------------------------------------------------------
 
 

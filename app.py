@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.wsgi_app = response.Envelope(wsgi, settings)  # type: ignore[method-assign, assignment]
     access_log.install(app)
     error_pages.install(app)
-    shopper_pages.install(app, settings, built.static)
+    shopper_pages.install(app, settings, built.static, built.click_keys)
 
     for module in (sessions, events, handoff, qr, go, t, callbacks, embed, static, ops):
         app.register_blueprint(module.routes)

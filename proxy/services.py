@@ -7,7 +7,7 @@ from proxy.catalog.products import Catalog
 from proxy.settings import Settings
 from proxy.threads import Threads
 from proxy.tryon import expiry
-from proxy.tryon.keys import CallbackKeys
+from proxy.tryon.keys import CallbackKeys, ClickKeys
 from proxy.tryon.limits import Limits
 from proxy.tryon.live import Live
 from proxy.tryon.sessions import Sessions
@@ -53,6 +53,7 @@ class Services:
         self.breaker = Breaker(counters, calls=settings.call_rate)
         self.limits = Limits(settings, counters, self.store)
         self.keys = CallbackKeys(settings.secret_key)
+        self.click_keys = ClickKeys(settings.click_secret)
         self.outcomes = Outcomes(self.store)
         self.sessions = Sessions(
             store=self.store,

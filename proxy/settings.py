@@ -125,6 +125,13 @@ class Settings:
     without a valid Standard Webhooks signature is refused. It needs the vendor to sign; the
     documented API does not."""
 
+    click_secret: tuple[SecretStr, ...] = setting(
+        values.each(values.secret_key), note="clicks need no signature", absent=()
+    )
+    """When set, a click must carry the shop's signature of its product (`docs/embedding.md`): what
+    your pages don't show nobody can have tried on. 32 characters or more, comma-separated to
+    rotate."""
+
     dashboard_password: SecretStr | None = setting(values.password, note="no dashboard")
     """Opens the dashboard."""
 

@@ -70,6 +70,7 @@ export interface TryOnButton extends HTMLElement {
   theme: 'light' | 'dark' | 'auto' | undefined;
   reference: string | undefined;
   productTitle: string | undefined;
+  signature: string | undefined;
   disabled: boolean;
   impressions: boolean;
   datalayer: boolean;

@@ -6,7 +6,7 @@ from proxy.services import services
 from proxy.tryon.keys import new_token
 from proxy.web import bodies, devices
 from proxy.web.bodies import Beacon
-from proxy.web.offer import offered
+from proxy.web.offer import demand_signature, offered
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, STRING, TEXT, reference
 from proxy.web.request import client
 from storage.events import Entry, event, now_ms
@@ -32,7 +32,8 @@ def preflight() -> Response:
 @routes.post(
     "/events",
     answers={204: "It is stored."},
-    problems="unsupported_category unknown_product rate_limited storage_unavailable",
+    problems="unsupported_category unknown_product signature_invalid rate_limited "
+    "storage_unavailable",
     parameters=[ORIGIN],
     body={
         JSON: reference(Beacon),
@@ -68,6 +69,7 @@ def beacon() -> Response:
 def _named(seen: Beacon) -> str | None:
     """Refuse what no button of the shop would name; return the product's category."""
     limits, built = services().limits, services()
+    demand_signature(built.click_keys, seen.product_id, seen.signature)
     product, category = offered(
         built.catalog, built.settings.categories, seen.product_id, seen.category
     )

@@ -13,7 +13,7 @@ from proxy.tryon.sessions import Click
 from proxy.tryon.state import TERMINAL, SessionAnswer, SessionView, etag, state, view
 from proxy.web import bodies, devices, error_pages, i18n
 from proxy.web.bodies import Wish
-from proxy.web.offer import offered
+from proxy.web.offer import demand_signature, offered
 from proxy.web.openapi import JSON, ORIGIN, PREFLIGHT, SAME, header, reference
 from proxy.web.problems import Problem
 from proxy.web.request import FORM, client, language
@@ -53,9 +53,9 @@ def preflight(public_id: str = "") -> Response:  # noqa: ARG001
         200: ("The session that there was already.", TO_DIALOG),
         303: HANDOFF,
     },
-    problems="unsupported_category unknown_product gone not_available rate_limited "
-    "budget_exhausted upstream_error bad_upstream_reply unavailable busy storage_unavailable "
-    "upstream_timeout",
+    problems="unsupported_category unknown_product signature_invalid gone not_available "
+    "rate_limited budget_exhausted upstream_error bad_upstream_reply unavailable busy "
+    "storage_unavailable upstream_timeout",
     parameters=[ORIGIN],
     body={JSON: reference(Wish), FORM: reference(Wish)},
 )
@@ -108,6 +108,7 @@ def _click(wish: Wish) -> Click:
 def _product(wish: Wish) -> Product:
     """Resolve the product: the catalogue, where there is one, knows better than a browser."""
     built = services()
+    demand_signature(built.click_keys, wish.product_id, wish.signature)
     product, category = offered(
         built.catalog, built.settings.categories, wish.product_id, wish.category
     )

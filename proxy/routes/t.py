@@ -14,6 +14,7 @@ routes = Blueprint("t", __name__)
     "/t/<path:product_id>",
     **openapi.page(
         openapi.query("category", "Needed where there is no catalogue.", pattern=CATEGORY),
+        openapi.query("signature", "Needed where clicks are signed."),
         openapi.LANGUAGE,
     ),
 )
@@ -27,6 +28,7 @@ def product(product_id: str) -> Response:
         "t.html",
         product_id=product_id,
         category=known.category if known else asked,
+        signature=request.args.get("signature"),
         title=known.title if known else None,
         image_url=known.image_url if known else None,
     )

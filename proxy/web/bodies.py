@@ -16,6 +16,7 @@ ProductID = Annotated[str, Field(pattern=PRODUCT_ID)]
 Category = Annotated[str, Field(pattern=CATEGORY)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$")]
 ClickID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -26,6 +27,7 @@ class Wish(BaseModel):
 
     product_id: ProductID
     category: Category | None = None
+    signature: Signature | None = None
     locale: Locale | None = None
     reference: Annotated[Text, Field(max_length=128)] | None = None
     click_id: ClickID | None = None
@@ -41,6 +43,7 @@ class Beacon(BaseModel):
     name: Literal["impression", "error"]
     product_id: ProductID
     category: Category | None = None
+    signature: Signature | None = None
     locale: Locale | None = None
     id: ClickID | None = None
     code: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] | None = None

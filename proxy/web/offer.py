@@ -1,9 +1,20 @@
 """What can be tried on here: the catalogue and the categories, whatever a browser says."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from proxy.catalog.products import Catalog, Product
+from proxy.tryon.keys import ClickKeys
 from proxy.web.problems import Problem
+
+
+def demand_signature(keys: ClickKeys, product_id: str, signature: str | None) -> None:
+    """Require the shop's signature of a product, where clicks need one.
+
+    :raises Problem: `signature_invalid`.
+    """
+    if not keys.verify(product_id, signature, datetime.now(UTC)):
+        raise Problem("signature_invalid")
 
 
 def offered(

@@ -1,19 +1,23 @@
 """Globals and helpers for the templates of shoppers' pages."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, make_response, request
 
 from proxy.catalog.products import Catalog
 from proxy.settings import Settings
+from proxy.tryon.keys import ClickKeys
 from proxy.web import i18n
 from proxy.web.request import language
 from proxy.web.static import StaticFiles
 from storage.funnel import Attempt
 
 
-def install(app: Flask, settings: Settings, static: StaticFiles) -> None:
-    """Give every template `asset`, `integrity`, `url`, `merchant` and `t`.
+def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: ClickKeys) -> None:
+    """Give every template `asset`, `integrity`, `url`, `merchant`, `signed` and `t`.
+
+    `signed` makes the signature for a form of a product that has been tried on.
 
     A route that knows the session's own language passes its own `t`, which wins.
     """
@@ -24,6 +28,7 @@ def install(app: Flask, settings: Settings, static: StaticFiles) -> None:
         asset=static.url,
         integrity=static.integrity,
         apology=i18n.apology,
+        signed=lambda product_id: click_keys.sign(product_id, datetime.now(UTC)),
         url=lambda path: f"{settings.public_url}{path}",
         merchant={
             "name": settings.merchant_name,

@@ -80,6 +80,7 @@ def test_what_is_secret_is_told_by_its_type() -> None:
         "API_TOKEN",
         "SECRET_KEY",
         "CALLBACK_SECRET",
+        "CLICK_SECRET",
         "DASHBOARD_PASSWORD",
         "METRICS_TOKEN",
     ]
@@ -98,7 +99,8 @@ def test_every_setting_can_come_from_a_file(name: str, tmp_path: Path) -> None:
     samples = LEAST | {"TRYON_CALLBACK_SECRET": WHSEC, "TRYON_DAILY_SESSIONS": "5"}
     samples |= {"TRYON_MONTHLY_SESSIONS": "50", "TRYON_WORKERS": "3", "TRYON_PLANS": "[]"}
     samples |= {"TRYON_DASHBOARD_PASSWORD": "open", "TRYON_METRICS_TOKEN": "scrape"}
-    samples |= {f"TRYON_{of}_RATE": "9/hour" for of in ("PRODUCT", "SESSION", "CALL")}
+    rates = ("TRYON_PRODUCT_RATE", "TRYON_SESSION_RATE", "TRYON_CALL_RATE")
+    samples |= dict.fromkeys(rates, "9/hour") | {"TRYON_CLICK_SECRET": "k" * 32}
     samples |= {"TRYON_ALLOWED_ORIGINS": "https://a.example", "TRYON_MERCHANT_NAME": "Söhne"}
     samples |= {"TRYON_CATALOG": str(tmp_path / "value"), "TRYON_LOGO_URL": "https://a.example/l"}
     defaults = {each.name: each.default for each in DEFINITIONS}

@@ -3,14 +3,14 @@
 import base64
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 from werkzeug.datastructures import Headers
 
-from proxy.tryon.keys import CallbackKeys, new_token, signature_is_valid
+from proxy.tryon.keys import CallbackKeys, ClickKeys, new_token, signature_is_valid
 
 REF = "0123456789ab" + "c" * 20
 OLD, NEW = SecretStr("old" * 12), SecretStr("new" * 12)
@@ -162,3 +162,18 @@ def test_it_refuses_another_version_of_the_same_bytes() -> None:
     headers = signed()
     headers["webhook-signature"] = headers["webhook-signature"].replace("v1,", "v2,")
     assert not signature_is_valid([FIRST], BODY, headers)
+
+
+@pytest.mark.parametrize(
+    ("hours", "good"), [(-49, False), (-48, True), (0, True), (71, True), (72, False)]
+)
+def test_a_click_may_be_made_for_two_days_either_way(hours: int, good: bool) -> None:
+    keys = ClickKeys([SecretStr("k" * 32)])
+    # printf 'sku-1\n2026-03-24' | openssl dgst -sha256 -hmac kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk
+    signature = "cd3588825e9b007d0a6523d51f9967626a3fbb61cefc354b7f0cfe4b28ad1341"
+    at = datetime(2026, 3, 24, tzinfo=UTC)
+    assert keys.sign("sku-1", at) == signature
+    assert keys.verify("sku-1", signature, at + timedelta(hours=hours)) is good
+    assert not keys.verify("sku-2", signature, at)
+    assert ClickKeys([]).sign("sku-1", at) is None
+    assert ClickKeys([]).verify("sku-1", None, at)

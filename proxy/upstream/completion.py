@@ -9,10 +9,10 @@ that has most of them.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice, product
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from proxy.strict_json import Unreadable, read_json
@@ -53,8 +53,7 @@ FORM = re.compile(rb"[\w.\[\]%+-]+=[!-~]*")
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Completion:
+class Completion(NamedTuple):
     """A callback's content.
 
     Times are epoch milliseconds by the vendor's clock, for display only. `extra` holds every member
@@ -69,7 +68,7 @@ class Completion:
     launched_at: int | None = None
     ended_at: int | None = None
     references: tuple[str, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
 
 
 def read_callbacks(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> list[Completion]:

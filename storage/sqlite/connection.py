@@ -20,7 +20,7 @@ VERSION: str = sqlite3.sqlite_version
 # Bytes of the write-ahead log that are kept for later. It is larger while somebody reads for long.
 LARGEST_LOG = 16 * 1024 * 1024
 WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
-UNREADABLE_TEXT = "Could not decode to UTF-8"  # an error of the driver, which has no code for it
+UNREADABLE = ("Could not decode to UTF-8", "malformed JSON")  # texts; there is no code for them
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -45,7 +45,7 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
 def unavailable(path: Path, error: Exception) -> StorageUnavailable:
     """Return what to raise for what a database's program or the system raised."""
     code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF in DAMAGED or str(error).startswith(UNREADABLE_TEXT):
+    if code & 0xFF in DAMAGED or str(error).startswith(UNREADABLE):
         return Damaged(f"{path.name}: {error}")
     return StorageUnavailable(str(error))
 

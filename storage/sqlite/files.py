@@ -79,8 +79,8 @@ class Files:
     def __init__(self, path: Path, locks: int) -> None:
         self._path = path
         self._locks = locks
-        paths = [path.with_name(path.name + suffix) for suffix in LOGS if WAL_IS_SAFE]
-        self._known = {each: _identity(each.stat()) for each in (path, *paths)}
+        paths = [f"{path}{suffix}" for suffix in ("", *LOGS) if WAL_IS_SAFE or not suffix]
+        self._known = {each: _identity(Path(each).stat()) for each in paths}
         if not set(self._known.values()) <= _open_files():
             raise FilesGone(f"{path.name} was replaced")
         self._size = 0
@@ -95,12 +95,12 @@ class Files:
         """
         for path, known in self._known.items():
             try:
-                found = path.stat()
+                found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
             except FileNotFoundError:
-                raise FilesGone(f"{path.name} was deleted") from None
-            if _identity(found) != known:
-                raise FilesGone(f"{path.name} was replaced")
-            if path is self._path and found.st_size != self._size:
+                raise FilesGone(f"{Path(path).name} was deleted") from None
+            if (found.st_dev, found.st_ino) != known:
+                raise FilesGone(f"{Path(path).name} was replaced")
+            if found.st_size != self._size and not path.endswith(LOGS):
                 self._check_size()
 
     def _check_size(self) -> None:

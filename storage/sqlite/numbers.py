@@ -250,21 +250,31 @@ class SQLiteNumbers:
     def _read_around(
         self, name: str, values: Mapping[str, Any], limit: int
     ) -> tuple[list[str], list[Sequence[Any]]]:
-        """Read up to what cannot be read, or else from some later time on, sought in longer and
-        longer steps. Both orders begin with a time."""
+        """Read up to what cannot be read, or else one row from the next time on that can be, sought
+        in longer and longer steps and then back. Both orders begin with a time."""
         for fewer in (limit, 50, 5, 1):
             with suppress(Error):
                 return self._read_export(name, values, fewer)
         attempts = name == "export_attempts"
-        at = attempt_ms(values["after_id"]) if attempts else values["after_received_ms"]
+        start = attempt_ms(values["after_id"]) if attempts else values["after_received_ms"]
         end = attempt_ms(values["end"]) if attempts else values["end_ms"]
-        step = 1
-        while (at := at + step) < end:
-            later = {"after_id": f"{at:012x}" if attempts else 0, "after_received_ms": at}
+
+        def later(at: int) -> dict[str, Any]:
+            return {**values, "after_id": f"{at:012x}" if attempts else 0, "after_received_ms": at}
+
+        def can_be_read(at: int) -> bool:
             with suppress(Error):
-                return self._read_export(name, {**values, **later}, 1)
-            step *= 2
-        return self._read_export(name, values, 0)
+                self._read_export(name, later(at), 1)
+                return True
+            return False
+
+        bad, good = start, start + 1
+        while good < end and not can_be_read(good):
+            bad, good = good, good + 2 * (good - start)
+        while good - bad > 1:
+            middle = (bad + good) // 2
+            bad, good = (bad, middle) if can_be_read(middle) else (middle, good)
+        return self._read_export(name, later(good), 1 if can_be_read(good) else 0)
 
     def export_size(self, name: str, scope: Scope) -> int:
         values = self._export_values(name, scope) | {"limit": -1}

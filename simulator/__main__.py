@@ -21,7 +21,8 @@ def simulate(host: str, port: int, token: str | None, url: str | None) -> None:
     # gunicorn takes over this process: gevent must patch before anything else is imported.
     # The settings are named, as it would otherwise read the proxy's from the working directory.
     settings = Path(__file__).with_name("serving.py")
-    command = ["-m", "gunicorn", "--config", str(settings), "--bind", f"{host}:{port}"]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    command = ["-m", "gunicorn", "--config", str(settings), "--bind", address]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606
 
 

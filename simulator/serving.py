@@ -15,5 +15,6 @@ wsgi_app = "simulator.app:create_app()"
 def when_ready(server: Any) -> None:
     """Print the address: with port 0 only the socket knows it."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
     sys.stdout.write(f"Vendor simulator: http://{host}:{port}\n")
     sys.stdout.flush()

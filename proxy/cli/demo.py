@@ -20,6 +20,7 @@ from proxy.web.login import login_link
 STATE = HERE / "var"  # database, secrets and log, kept from one run to the next
 SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 START_S = 60.0
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - where it is asked for
 
 
 @click.command()
@@ -32,7 +33,8 @@ def demo(history: bool) -> None:
     """
     host = os.environ.get("HOST", "127.0.0.1")
     port = _port(host)
-    reachable = _network_address() if host == "0.0.0.0" else host  # noqa: S104 - asked for
+    reachable = _network_address() if host in EVERYWHERE else host
+    reachable = f"[{reachable}]" if ":" in reachable else reachable
     shop, vendor = f"http://{reachable}:{port}", f"http://{reachable}:{port + 1}"
     environ = os.environ | _settings(shop, vendor, host, port)
     commands = {
@@ -63,7 +65,7 @@ def _port(host: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65_535:
         raise click.ClickException(f"PORT must be a number from 1 to 65534, not {text!r}")
     for port in (int(text), int(text) + 1):
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))

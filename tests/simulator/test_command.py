@@ -36,6 +36,14 @@ def test_an_option_stands_in_place_of_the_environment(monkeypatch, options, toke
     assert (its_token, its_url) == (token, url)
 
 
+@pytest.mark.parametrize("host", ["::", "::1"])
+def test_an_address_of_ipv6_is_bracketed(monkeypatch, host):
+    served = []
+    monkeypatch.setattr(os, "execv", lambda _, command: served.append(command[-1]))
+    assert CliRunner().invoke(simulate, ["--host", host]).exit_code == 0
+    assert served == [f"[{host}]:8001"]
+
+
 def test_one_worker_serves_since_another_would_know_other_sessions():
     """Two seldom show in a test: gevent's first worker takes nearly every connection."""
     assert runpy.run_path(str(SERVING))["workers"] == 1

@@ -1,5 +1,6 @@
 """What the demo says before its servers run."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -45,6 +46,27 @@ def test_a_history_is_made_for_an_empty_database_alone(
     told = CliRunner().invoke(cli, ["demo", "--history"], env=environ)
     assert ("is there already, and gets no made-up history." in told.stdout) is known
     assert started == (["simulate"] if known else ["demo-data"])
+
+
+@pytest.mark.parametrize(("host", "named"), [("::1", "[::1]"), ("::", "192.0.2.7")])
+def test_the_demo_names_an_address_that_a_browser_can_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, named: str
+) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("IPv6 is off here")
+    started: list[str] = []
+
+    def start(*arguments: str, **_: Any) -> None:
+        started.extend(arguments)
+        raise click.ClickException("no server starts here")
+
+    monkeypatch.setattr(MODULE, "STATE", tmp_path)
+    monkeypatch.setattr(MODULE, "run_apart", start)
+    monkeypatch.setattr(MODULE, "_network_address", lambda: "192.0.2.7")
+    monkeypatch.setattr(MODULE.signal, "signal", lambda *_: None)
+    port = free_port(and_the_next=True)
+    CliRunner().invoke(cli, ["demo"], env={"HOST": host, "PORT": str(port)})
+    assert started[-1] == f"http://{named}:{port + 1}"
 
 
 def test_the_secrets_of_the_demo_are_its_owners_alone(

@@ -16,7 +16,7 @@ import gevent
 import gevent.lock
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
-from gunicorn.errors import AppImportError
+from gunicorn.errors import AppImportError, HaltServer
 from gunicorn.http import body, errors, message
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
@@ -206,7 +206,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Master(Arbiter):  # type: ignore[misc]
-    """A master that keeps the old settings at a reload where the new ones cannot be used."""
+    """A master that keeps the old settings at a reload where the new ones cannot be used, and that
+    ends in order where no worker can boot."""
+
+    _halts = False
 
     def reload(self) -> None:
         # When gunicorn reads its configuration again it is too late: an error there ends it.
@@ -216,6 +219,16 @@ class Master(Arbiter):  # type: ignore[misc]
             self.log.error("Nothing was reloaded:\n%s", error)
         else:
             super().reload()
+
+    def reap_workers(self) -> None:
+        # The first worker that cannot boot ends the server. While it ends, another raised the same
+        # again, which cut the stop short: a traceback, and workers without a master.
+        try:
+            super().reap_workers()
+        except HaltServer:
+            if not self._halts:
+                self._halts = True
+                raise
 
 
 def when_ready(arbiter: Arbiter) -> None:

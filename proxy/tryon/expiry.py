@@ -20,10 +20,22 @@ log = logging.getLogger("tryon.sweep")
 def sweep(store: Store, writer: Writer) -> int:
     """Record the sessions that have expired; how many. Doing it twice changes nothing more."""
     now = now_ms()
+    _notice_loss(store, writer)
     due = store.due(now, AT_ONCE)
     if due:
         writer.submit(Entry(tuple(event("expired", each, now, "proxy") for each in due)))
     return len(due)
+
+
+def _notice_loss(store: Store, writer: Writer) -> None:
+    """Let the writer find out that its files are gone, though nobody has anything to store.
+
+    It keeps what was stored, which would end with the workers.
+    """
+    try:
+        store.check()
+    except StorageUnavailable:
+        writer.submit(Entry())
 
 
 def start(store: Store, writer: Writer) -> None:

@@ -99,6 +99,20 @@ def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
         assert_whole(shop)
 
 
+def test_what_was_stored_is_kept_though_nobody_stores_anything_more(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor) as shop:
+        session = shop.click(unique()).json()
+        shop.database.unlink()
+        (rescued,) = eventually(lambda: [*tmp_path.glob("tryon.db.rescued-*")])
+        eventually(lambda: f"all that was stored is in {rescued}" in shop.logged())
+        shop.stop()
+        assert shop.command("restore", str(rescued)).returncode == 0
+        shop.start()
+        assert shop.state(session) == "waiting"
+
+
 def empty_log(database: Path) -> None:
     with closing(sqlite3.connect(database)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -141,7 +155,7 @@ def test_damage_that_is_met_is_said_and_callbacks_are_kept(tmp_path: Path, vendo
 def test_a_damaged_file_is_refused_at_the_start_in_a_sentence(
     tmp_path: Path, vendor: Vendor, rest: float
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with running_shop(tmp_path, vendor, TRYON_WORKERS="4") as shop:
         shop.click(unique())
         shop.stop()
         empty_log(shop.database)  # which might hold all that is cut off

@@ -5,6 +5,7 @@ The driver is whatever sqlite-utils picked: pysqlite3 where it is installed, sin
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
@@ -34,7 +35,8 @@ def connect(path: Path, *, synchronous: str = "FULL", busy_ms: int = 5_000) -> C
         str(path), isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.execute(f"PRAGMA busy_timeout = {busy_ms:d}")
-    _set_journal(connection, time.monotonic() + busy_ms / 1000)
+    mode = f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}"
+    until_free(lambda: connection.execute(mode), busy_ms)
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten with zeros
@@ -50,15 +52,16 @@ def unavailable(path: Path, error: Exception) -> StorageUnavailable:
     return StorageUnavailable(str(error))
 
 
-def _set_journal(connection: Connection, until: float) -> None:
-    """Set the journal mode, trying again while the file is locked.
+def until_free(action: Callable[[], object], busy_ms: int = 5_000) -> None:
+    """Do what does not wait for a lock by itself: try again while the file is locked.
 
-    Alone of all statements this one does not wait for a lock: workers that open a new file at the
-    same moment would fail.
+    So it is with the journal mode and with the first tables of a file, where workers open a new one
+    at the same moment.
     """
+    until = time.monotonic() + busy_ms / 1000
     while True:
         try:
-            connection.execute(f"PRAGMA journal_mode = {'WAL' if WAL_IS_SAFE else 'DELETE'}")
+            action()
             return
         except Error as error:
             if "locked" not in str(error) or time.monotonic() > until:

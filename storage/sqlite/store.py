@@ -22,7 +22,14 @@ from storage.numbers import Numbers
 from storage.sqlite import locks
 from storage.sqlite.backup import rescue
 from storage.sqlite.batch import SELECT_ATTEMPT, Batch
-from storage.sqlite.connection import Connection, Error, IntegrityError, connect, unavailable
+from storage.sqlite.connection import (
+    Connection,
+    Error,
+    IntegrityError,
+    connect,
+    unavailable,
+    until_free,
+)
 from storage.sqlite.files import Files, assert_belonging, open_locks, share
 from storage.sqlite.jobs import put_job
 from storage.sqlite.locks import TURN
@@ -80,7 +87,7 @@ class SQLiteStore:
             raise StorageUnavailable(f"{self.path} is of a later version ({', '.join(later)})")
         if migrations.pending(db):  # a start should not need a turn that somebody keeps
             with self._turn():
-                migrations.apply(db)
+                until_free(lambda: migrations.apply(db))
 
     def commit(self, entries: Sequence[Entry]) -> list[Committed | Exception]:
         results: list[Committed | Exception] = []

@@ -17,8 +17,10 @@ run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
 
 # Side by side, a file at a time, since a file's tests share their servers. ARGS="-n 0" for one.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+
 test: $(VENV)/test
-	$(RUN) -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 lint: $(VENV)/test
 	$(VENV)/bin/ruff check .
@@ -26,7 +28,7 @@ lint: $(VENV)/test
 	$(VENV)/bin/mypy
 
 proofs: $(VENV)/test ## the slow ones: crash, load, fuzz
-	$(RUN) -m pytest -m slow $(ARGS)
+	$(RUN) -m pytest -m slow $(SIDE_BY_SIDE) $(ARGS)
 
 bench: $(VENV)/test
 	$(RUN) -m benchmarks $(ARGS)

@@ -70,8 +70,7 @@ class Services:
             settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
         )
         self.threads = Threads(2)
-        expiry.start(self.store, self.writer)
-        expiry.start_jobs(self.store, opened.jobs)
+        expiry.start(self.store, self.writer, opened.jobs)
 
 
 def services() -> Services:

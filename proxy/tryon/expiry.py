@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from proxy.background import run_apart
 from storage.events import Entry, event, now_ms
@@ -38,37 +39,31 @@ def _notice_loss(store: Store, writer: Writer) -> None:
         writer.submit(Entry())
 
 
-def start(store: Store, writer: Writer) -> None:
-    """Expire sessions for ever, in the background."""
+def start(store: Store, writer: Writer, jobs: Jobs) -> None:
+    """Expire sessions and do jobs for ever, in the background; neither holds up the other."""
+
+    def expire() -> None:
+        while sweep(store, writer) == AT_ONCE:
+            pass
+
+    repeat("expiry", expire)
+    repeat("jobs", lambda: do_jobs(store, jobs))
+
+
+def repeat(name: str, work: Callable[[], None]) -> None:
+    """Do some work every second on a thread of its own, whatever comes of it."""
 
     def run() -> None:
         while True:
             time.sleep(EVERY_S)
             try:
-                while sweep(store, writer) == AT_ONCE:
-                    pass
+                work()
             except StorageUnavailable as error:
-                log.warning("expiry waits: %s", error)
+                log.warning("%s: waiting, %s", name, error)
             except Exception:
-                log.exception("expiry failed, and goes on")
+                log.exception("%s: failed, and goes on", name)
 
-    threading.Thread(target=run, name="sweep", daemon=True).start()
-
-
-def start_jobs(store: Store, jobs: Jobs) -> None:
-    """Do what waits to be done for ever, in the background."""
-
-    def run() -> None:
-        while True:
-            time.sleep(EVERY_S)
-            try:
-                do_jobs(store, jobs)
-            except StorageUnavailable as error:
-                log.warning("jobs wait: %s", error)
-            except Exception:
-                log.exception("a job failed, and waits")
-
-    threading.Thread(target=run, name="jobs", daemon=True).start()
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def do_jobs(store: Store, jobs: Jobs) -> None:

@@ -87,30 +87,22 @@ def test_a_double_click_makes_one_session(product: Visit) -> None:
     assert page.api.posts[0]["click_id"]
 
 
-def test_trying_again_after_a_failure_sends_the_same_click(product: Visit) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "added"),
+    [(502, "upstream_error", ""), (504, "upstream_timeout", "-")],
+    ids=["a-failure-is-the-same-click", "an-unknown-outcome-is-a-new-one"],
+)
+def test_trying_again(product: Visit, status: int, code: str, added: str) -> None:
     page = product()
     assert page.api
-    page.api.status, page.api.body = 502, {"code": "upstream_error", "retryable": True}
+    page.api.status, page.api.body = status, {"code": code, "retryable": True}
     page.press()
     page.reaches("error")
     page.api.status, page.api.body = 201, None
     page.part("refresh").click()
     page.reaches("waiting")
     first, second = page.api.posts
-    assert first["click_id"] == second["click_id"]
-
-
-def test_trying_again_after_an_unknown_outcome_is_a_new_click(product: Visit) -> None:
-    page = product()
-    assert page.api
-    page.api.status, page.api.body = 504, {"code": "upstream_timeout", "retryable": True}
-    page.press()
-    page.reaches("error")
-    page.api.status, page.api.body = 201, None
-    page.part("refresh").click()
-    page.reaches("waiting")
-    first, second = page.api.posts
-    assert second["click_id"] == first["click_id"] + "-"
+    assert second["click_id"] == first["click_id"] + added
 
 
 def test_a_listener_can_keep_it_from_starting(product: Visit) -> None:

@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from proxy.tryon import expiry as sweep
+from proxy.tryon import expiry
 from storage.database import Database, open_database
 from storage.events import now_ms
 from storage.store import Job, StorageUnavailable
-from tests.servers import eventually
 from tests.storage.workers import CLAIM, child
 
 
@@ -32,7 +31,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         found.append(arguments)
         return subprocess.Popen(["false" if arguments[0] == "fails" else "true"])
 
-    monkeypatch.setattr(sweep, "run_apart", run_apart)
+    monkeypatch.setattr(expiry, "run_apart", run_apart)
     return found
 
 
@@ -43,7 +42,7 @@ def test_a_job_is_done_once_it_is_due_and_once(
     database.jobs.put(Job("replay", 1))
     database.jobs.put(later)
     for _ in range(2):
-        sweep.do_jobs(database.store, database.jobs)
+        expiry.do_jobs(database.store, database.jobs)
     assert ran == [("replay", "--quiet")]
     assert later in database.jobs.waiting()
 
@@ -53,7 +52,7 @@ def test_a_job_that_fails_is_done_again_later(
 ) -> None:
     database.jobs.put(Job("fails", 1))
     for _ in range(2):
-        sweep.do_jobs(database.store, database.jobs)
+        expiry.do_jobs(database.store, database.jobs)
     assert ran == [("fails", "--quiet")]
     (again,) = [job for job in database.jobs.waiting() if job.command == "fails"]
     assert again.due_ms > now_ms() + 30_000
@@ -74,59 +73,41 @@ def test_a_job_that_another_worker_does_is_left_to_it(
 ) -> None:
     database.jobs.put(Job("replay", 1))
     holder = child(CLAIM, tmp_path / "tryon.db", "job:replay")
-    sweep.do_jobs(database.store, database.jobs)
+    expiry.do_jobs(database.store, database.jobs)
     assert ran == []
     holder.kill()  # as a worker may be: the next one takes over
     holder.communicate(timeout=30)
-    sweep.do_jobs(database.store, database.jobs)
+    expiry.do_jobs(database.store, database.jobs)
     assert ran == [("replay", "--quiet")]
 
 
 def test_a_purge_is_due_every_six_hours_however_often_workers_start(
     database: Database, ran: list[tuple[str, ...]]
 ) -> None:
-    sweep.do_jobs(database.store, database.jobs)
+    expiry.do_jobs(database.store, database.jobs)
     (purge,) = database.jobs.waiting()
     assert purge.command == "purge"
     assert 21_590_000 < purge.due_ms - now_ms() <= 21_600_000
-    sweep.do_jobs(database.store, database.jobs)
+    expiry.do_jobs(database.store, database.jobs)
     assert database.jobs.waiting() == [purge]
     database.jobs.put(Job("purge", 1))
     for _ in range(2):
-        sweep.do_jobs(database.store, database.jobs)
+        expiry.do_jobs(database.store, database.jobs)
     assert ran == [("purge", "--quiet")]
     (again,) = database.jobs.waiting()
     assert again.due_ms > purge.due_ms - 60_000
 
 
-def test_jobs_go_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_background_work_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     failures = [StorageUnavailable("locked"), ValueError("a row is broken")]
+    done = threading.Event()
 
-    def fails(*_: object) -> None:
+    def work() -> None:
         if failures:
             raise failures.pop()
-        monkeypatch.setattr(sweep, "EVERY_S", 3_600.0)
+        monkeypatch.setattr(expiry, "EVERY_S", 3_600.0)
         done.set()
 
-    done = threading.Event()
-    monkeypatch.setattr(sweep, "EVERY_S", 0.01)
-    monkeypatch.setattr(sweep, "do_jobs", fails)
-    sweep.start_jobs(None, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(expiry, "EVERY_S", 0.01)
+    expiry.repeat("work", work)
     assert done.wait(30)
-
-
-@pytest.mark.parametrize("error", [StorageUnavailable("locked"), ValueError("a row is broken")])
-def test_expiry_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    looks: list[int] = []
-
-    def fails(*_: object) -> int:
-        looks.append(1)
-        if len(looks) > 2:  # one that goes well, and waits
-            monkeypatch.setattr(sweep, "EVERY_S", 3_600.0)
-            return 0
-        raise error
-
-    monkeypatch.setattr(sweep, "EVERY_S", 0.01)
-    monkeypatch.setattr(sweep, "sweep", fails)
-    sweep.start(None, None)  # type: ignore[arg-type]
-    eventually(lambda: len(looks) > 2)

@@ -42,7 +42,7 @@ log = logging.getLogger("tryon.store")
 STOPPED_FOR_S = 5.0  # as long as SQLite waits for a lock
 TOUCHED = """
 SELECT 1 FROM meta WHERE key = 'touched'
-AND value BETWEEN datetime('now', 'subsec', ?) AND datetime('now', 'subsec')
+AND value > datetime('now', 'subsec', ?) AND value <= datetime('now', 'subsec')
 """
 MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
 

@@ -13,6 +13,7 @@ import click
 from benchmarks import (
     callbacks,
     commit,
+    crowds,
     handoffs,
     maintenance,
     numbers,
@@ -30,6 +31,7 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "start": start.run,
     "numbers": numbers.run,
     "maintenance": maintenance.run,
+    "crowds": crowds.run,
 }
 LOADED = {"sessions", "callbacks"}  # by wrk
 

@@ -1,38 +1,30 @@
 """Clicks and callbacks while a command works on the whole of a large file: how long anybody waits.
 
-A click and a callback go out every fiftieth of a second, whether those before are answered or not;
-a process like a worker asks for the writers' turn as often.
+A process like a worker asks for the writers' turn as often as somebody clicks.
 """
 
 import fcntl
-import json
-import random
 import shutil
 import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from benchmarks import report
-from benchmarks.callbacks import collected
 from benchmarks.contenders import Bench, ours, vendor
 from benchmarks.numbers import past
-from benchmarks.processes import Contender, Server, post, running
+from benchmarks.processes import Contender, Server, running
+from benchmarks.steady import EVERY_S, HEADER, loaded
 from proxy.numbers.questions import today
 from storage.sqlite.connection import connect
 
-EVERY_S = 0.02
 QUIET_S = 10.0  # of the first row, in which no command runs
 ERASED = "a-reference"
-AT_ONCE = 64  # requests that are out at most
 
 # What makes work for each command, done before the app starts.
 PREPARED = (
@@ -50,16 +42,6 @@ PREPARED = (
 )
 
 
-@dataclass
-class Waits:
-    """Milliseconds that each had to wait, and answers of 5xx or none."""
-
-    clicks: list[float] = field(default_factory=list)
-    callbacks: list[float] = field(default_factory=list)
-    turns: list[float] = field(default_factory=list)
-    wrong: int = 0
-
-
 def run(bench: Bench, rounds: int, seconds: float) -> None:  # noqa: ARG001
     contender = ours(bench)
     path = Path(contender.environ["TRYON_DATABASE"].removeprefix("sqlite:///"))
@@ -74,6 +56,7 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:  # noqa: ARG001
         "rebuild": ("rebuild", "--quiet"),
         "replay of a mapping": ("replay", "--quiet"),
         "erase 2,000 attempts": ("erase", ERASED),
+        "backup": ("backup", str(bench.scratch / "backup.db")),
         "purge half a year": ("purge", "--quiet", "--before", half),
         "verify afterwards": ("verify",),
     }
@@ -82,9 +65,8 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:  # noqa: ARG001
         for name, arguments in commands.items():
             work = lambda arguments=arguments: _command(contender, log, arguments)  # noqa: E731
             rows.append(_row(bench, server, path, name, work))
-    header = ["meanwhile", "s", "clicks", "p99 ms", "max", "callbacks", "p99 ms", "max"]
     title = f"Clicks and callbacks beside long work, {bench.events:,} events"
-    report.table(title, [*header, "writers' longest wait, ms", "wrong"], rows)
+    report.table(title, ["meanwhile", "s", *HEADER, "writers' longest wait, ms"], rows)
 
 
 def _command(contender: Contender, log: Path, arguments: tuple[str, ...]) -> None:
@@ -102,63 +84,30 @@ def _row(
     bench: Bench, server: Server, path: Path, name: str, work: Callable[[], None]
 ) -> list[str]:
     began = time.perf_counter()
-    with _loaded(bench, server, path) as waits:
+    with loaded(bench, server) as waits, _turns(path) as turns:
         work()
         took = time.perf_counter() - began
-    cells = [name, report.number(took)]
-    for times in (waits.clicks, waits.callbacks):
-        times.sort()
-        cells.append(f"{len(times):,}")
-        cells += [report.number(times[int(len(times) * share)]) for share in (0.99, 1 - 1e-9)]
-    return [*cells, report.number(max(waits.turns)), str(waits.wrong)]
+    return [name, report.number(took), *waits.cells(), report.number(max(turns))]
 
 
 @contextmanager
-def _loaded(bench: Bench, server: Server, path: Path) -> Iterator[Waits]:
-    """Click and call back as long as the context lasts."""
-    waits, over = Waits(), threading.Event()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        loops = [
-            pool.submit(_click_and_call_back, bench, server, pool, waits, over),
-            pool.submit(_take_turns, path, waits, over),
-        ]
-        try:
-            yield waits
-        finally:
-            over.set()
-            for loop in loops:
-                loop.result()
+def _turns(path: Path) -> Iterator[list[float]]:
+    """Wait for the writers' turn now and then, as a worker does, and let it go at once: ms each."""
+    waits: list[float] = []
+    over = threading.Event()
 
+    def take() -> None:
+        with Path(f"{path}-lock").open("r+b") as locks:
+            while not over.wait(EVERY_S):
+                began = time.perf_counter()
+                fcntl.lockf(locks, fcntl.LOCK_EX, 1, 0)
+                waits.append((time.perf_counter() - began) * 1000)
+                fcntl.lockf(locks, fcntl.LOCK_UN, 1, 0)
 
-def _click_and_call_back(
-    bench: Bench, server: Server, pool: ThreadPoolExecutor, waits: Waits, over: threading.Event
-) -> None:
-    while not over.wait(EVERY_S):
-        body = {"product_id": f"sku-{random.randrange(100):05}", "category": "footwear"}
-        pool.submit(_timed, server, waits, waits.clicks, "/sessions", body)
-        for _, session_id, callback in collected(bench):
-            where = urllib.parse.urlsplit(callback).path
-            said = {"session_id": session_id, "state": "completed"}
-            pool.submit(_timed, server, waits, waits.callbacks, where, said)
-
-
-def _timed(
-    server: Server, waits: Waits, times: list[float], path: str, body: dict[str, str]
-) -> None:
-    began = time.perf_counter()
+    taking = threading.Thread(target=take)
+    taking.start()
     try:
-        status, _ = post(server.contender.port, path, json.dumps(body), Origin=server.url)
-    except OSError:
-        status = 599
-    times.append((time.perf_counter() - began) * 1000)
-    waits.wrong += status >= 400
-
-
-def _take_turns(path: Path, waits: Waits, over: threading.Event) -> None:
-    """Wait for the writers' turn as a worker does, and let it go at once."""
-    with Path(f"{path}-lock").open("r+b") as locks:
-        while not over.wait(EVERY_S):
-            began = time.perf_counter()
-            fcntl.lockf(locks, fcntl.LOCK_EX, 1, 0)
-            waits.turns.append((time.perf_counter() - began) * 1000)
-            fcntl.lockf(locks, fcntl.LOCK_UN, 1, 0)
+        yield waits
+    finally:
+        over.set()
+        taking.join()

@@ -5,7 +5,15 @@ const card = () => document.getElementById('handoff');
 const ended = () => !/waiting|opened/.test(card().dataset.state);
 const say = text => { document.getElementById('spoken').textContent = text; };
 
+// The server says something every 20 seconds at least, and the state at once. A stream that is open
+// but silent is held back on its way: then the page asks, as it does without one.
+const SILENT_MS = 30000;
+
 let stream;
+let heard = -SILENT_MS;
+
+const hear = () => { heard = performance.now(); };
+const heardOf = () => stream?.readyState === 1 && performance.now() - heard < SILENT_MS;
 
 async function redraw(state) {
   if (state === card().dataset.state) return;
@@ -32,11 +40,11 @@ async function ask() {
   }
 }
 
-/** Ask every 2 to 5 seconds while the stream is not open, and never while hidden. */
+/** Ask every 2 to 5 seconds while the stream tells nothing, and never while hidden. */
 function poll(delay) {
   setTimeout(async () => {
     if (ended()) return;
-    if (stream?.readyState === 1) delay = 2000;
+    if (heardOf()) delay = 2000;
     else if (!document.hidden) await ask();
     poll(Math.min(delay * 1.25, 5000));
   }, delay);
@@ -44,11 +52,13 @@ function poll(delay) {
 
 function prepare() {
   for (const button of document.querySelectorAll('[data-copy]')) {
+    const label = button.textContent;
     button.hidden = !navigator.clipboard;
     button.onclick = async () => {
       await navigator.clipboard.writeText(button.dataset.copy);
       button.textContent = button.dataset.copied;
       say(button.dataset.copied);
+      setTimeout(() => { button.textContent = label; }, 2000);
     };
   }
 }
@@ -57,7 +67,11 @@ prepare();
 if (!ended()) {
   if (window.EventSource) {
     stream = new EventSource(card().dataset.events);
-    stream.addEventListener('state', event => redraw(JSON.parse(event.data).state));
+    stream.addEventListener('beat', hear);
+    stream.addEventListener('state', event => {
+      hear();
+      redraw(JSON.parse(event.data).state);
+    });
   }
   poll(2000);
   addEventListener('pageshow', event => event.persisted && ask());

@@ -30,6 +30,18 @@ def test_a_desktop_is_told_to_scan_and_a_phone_to_press(shop: Shop) -> None:
     assert ('<ol class="steps">' in phone, button in phone) == (False, True)
 
 
+def test_once_opened_the_code_and_this_device_stay_within_reach(shop: Shop) -> None:
+    session = shop.click(unique()).json()
+    shop.launch(session["launch_url"])
+    page = page_of(session["handoff_url"]).text
+    assert f'<path d="{session["qr"]["path"]}"' in page
+    assert f'<a class="button plain" href="{session["launch_url"]}">' in page
+    assert f'data-copy="{session["handoff_url"]}"' in page
+    assert f'action="{session["status_url"]}/cancel"' in page
+    phone = page_of(session["handoff_url"], PHONE).text
+    assert f'<a class="button wide" href="{session["launch_url"]}">' in phone
+
+
 def test_looking_at_it_launches_nothing(shop: Shop) -> None:
     session = shop.click(unique()).json()
     page_of(session["handoff_url"], PHONE)

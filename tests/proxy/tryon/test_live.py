@@ -174,7 +174,7 @@ def test_it_beats_for_as_long_as_the_page_listens(
 ) -> None:
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.05)
     browser.follow(lives)
-    beat, heard = b"e\r\n: still here\n\n\r\n", b""
+    beat, heard = b"13\r\nevent: beat\ndata:\n\n\r\n", b""
     while len(heard) < 3 * len(beat):
         heard += browser.hears(b"\n\n\r\n")
     assert heard == beat * (len(heard) // len(beat))
@@ -188,7 +188,7 @@ def test_heartbeats_keep_their_time(
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.2)
     began = time.monotonic()
     browser.follow(lives)
-    browser.hears(b"still here")
+    browser.hears(b"event: beat")
     assert time.monotonic() - began >= 0.2
 
 
@@ -203,7 +203,7 @@ def test_whatever_error_a_connection_has_its_page_has_gone_and_the_others_are_to
     assert lives.take_over(WAITING, environ)
     browser.follow(lives)
     eventually(lambda: not is_open(number, inode))
-    browser.hears(b"still here")
+    browser.hears(b"event: beat")
     facts.become(OPENED)
     assert browser.hears(b'"opened"')
 
@@ -315,7 +315,7 @@ def test_one_look_sends_forty_heartbeats_and_leaves_the_others_to_the_next(
 
 def has_heard(browser: Browser) -> bool:
     try:
-        return b"still here" in browser.socket.recv(4096)
+        return b"event: beat" in browser.socket.recv(4096)
     except BlockingIOError:
         return False
 

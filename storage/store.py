@@ -19,7 +19,11 @@ class StorageUnavailable(Exception):
 
 
 class FilesGone(StorageUnavailable):
-    """A file of the database was deleted or replaced while it was open."""
+    """A file was deleted or replaced while it was open: others who open it find another."""
+
+
+class DatabaseGone(FilesGone):
+    """It is one of the database's own: what is committed to it ends with the process."""
 
 
 class Damaged(StorageUnavailable):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.sqlite.connection import Error, connect
+from storage.sqlite.files import LOGS, Opened, beside
 from storage.store import Limit, StorageUnavailable, Taken
 
 BUSY_MS = 500  # a statement runs on the event loop: as long as it waits, all wait
@@ -83,6 +84,7 @@ class SQLiteCounters:
         self._db.execute(SCHEMA)
         self._db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")  # opening may wait as long as any
         self._lock = threading.Lock()
+        self._files = Opened(*filter(Path.exists, beside(path, *LOGS)))  # none, in memory
 
     def _rows(self, sql: str, *numbered: str | int, **named: str | int) -> list[Any]:
         try:
@@ -104,6 +106,7 @@ class SQLiteCounters:
         return dict(self._of(WAITS, now_ms, [(*limit, 0) for limit in limits]))
 
     def _of(self, statement: str, now_ms: int, wanted: list[tuple[Any, ...]]) -> list[Any]:
+        self._files.found()
         given: list[Any] = [now_ms, *chain.from_iterable(wanted)]
         return self._rows(_for(statement, len(wanted)), *given)
 
@@ -120,6 +123,7 @@ class SQLiteCounters:
         return rows[0] if rows else None
 
     def agree(self, key: str, value: int, until_ms: int, now_ms: int) -> tuple[int, int]:
+        self._files.found()
         (row,) = self._rows(AGREE, key=key, value=value, until=until_ms, now=now_ms)
         return row[0], row[1]
 

@@ -9,16 +9,21 @@ of them was the first to open it, and the numbers of database and log on their d
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from storage.sqlite.connection import WAL_IS_SAFE
-from storage.store import Damaged, FilesGone, StorageUnavailable
+from storage.store import Damaged, DatabaseGone, FilesGone, StorageUnavailable
 
 LOGS = ("-wal", "-shm")  # the write-ahead log and its index
 OPEN = (1 << 62) + 1  # the byte of the lock file that is locked while a database is open
 IN_WAL_MODE = b"\2\2"  # bytes 18 and 19 of a file that may have a write-ahead log
+
+
+def beside(path: Path, *suffixes: str) -> list[Path]:
+    """List a path and those beside it."""
+    return [path, *(Path(f"{path}{suffix}") for suffix in suffixes)]
 
 
 def open_locks(path: Path) -> int:
@@ -70,38 +75,61 @@ def assert_belonging(path: Path, locks: int) -> None:
         raise Damaged(f"{log.name} is not of this {path.name}, which was put there without it")
 
 
-class Files:
-    """The files that this process has open as the database at a path.
+class Opened:
+    """Files that this process has open, and those at their paths.
 
-    :raises FilesGone: those at the paths are not the ones that were opened a moment ago.
+    :raises FilesGone: they are not the same.
     """
 
-    def __init__(self, path: Path, locks: int) -> None:
+    gone: type[FilesGone] = FilesGone
+
+    def __init__(self, *paths: Path) -> None:
+        self._known = {path: _identity(path.stat()) for path in paths}
+        if not set(self._known.values()) <= _open_files():
+            raise self.gone(f"{paths[0].name} was replaced")
+
+    def found(self) -> list[os.stat_result]:
+        """Look whether all of them are at their paths. By `stat` alone: to open one of them and
+        close it again would drop SQLite's locks on it (POSIX)."""
+        return [self._found(path, known) for path, known in self._known.items()]
+
+    def _found(self, path: Path, known: tuple[int, int]) -> os.stat_result:
+        try:
+            found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
+        except FileNotFoundError:
+            raise self.gone(f"{path.name} was deleted") from None
+        if _identity(found) != known:
+            raise self.gone(f"{path.name} was replaced")
+        return found
+
+
+class Files(Opened):
+    """The files that this process has open as the database at a path, and its lock file."""
+
+    gone = DatabaseGone
+
+    def __init__(self, path: Path, locks: int, page_size: int) -> None:
+        super().__init__(*beside(path, *LOGS) if WAL_IS_SAFE else (path,))
         self._path = path
         self._locks = locks
-        paths = [f"{path}{suffix}" for suffix in ("", *LOGS) if WAL_IS_SAFE or not suffix]
-        self._known = {each: _identity(Path(each).stat()) for each in paths}
-        if not set(self._known.values()) <= _open_files():
-            raise FilesGone(f"{path.name} was replaced")
-        self._size = 0
+        self._lock_file = Opened(Path(f"{path}-lock"))
+        self._frame = 24 + page_size
+        self._frames, self._size, self._log_size = 1, 0, -1
         self._check_size()
 
-    def check(self) -> None:
-        """Look whether all of them are at their paths. By `stat` alone: to open one of them and
-        close it again would drop SQLite's locks on it (POSIX).
+    def check(self, frames: Callable[[], int]) -> None:
+        """Look whether all of them are at their paths, and whole; `frames` counts those in the log.
 
-        :raises FilesGone: one was deleted, or another took its place.
-        :raises Damaged: the database was truncated.
+        :raises DatabaseGone: one of the database's own was deleted, or another took its place.
+        :raises FilesGone: so it was with the lock file, by which the workers know of each other.
+        :raises Damaged: the database or its log was truncated.
         """
-        for path, known in self._known.items():
-            try:
-                found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
-            except FileNotFoundError:
-                raise FilesGone(f"{Path(path).name} was deleted") from None
-            if (found.st_dev, found.st_ino) != known:
-                raise FilesGone(f"{Path(path).name} was replaced")
-            if found.st_size != self._size and not path.endswith(LOGS):
-                self._check_size()
+        database, *logs = self.found()
+        self._lock_file.found()
+        if database.st_size != self._size:
+            self._check_size()
+        if logs and logs[0].st_size != self._log_size:
+            self._check_log(frames)
 
     def _check_size(self) -> None:
         """Beside its log a database only grows, but where one process alone has it open."""
@@ -114,6 +142,22 @@ class Files:
             raise Damaged(f"{self._path.name} was truncated")
         self._size = size
         os.pwrite(self._locks, _line(size, *numbers), 0)
+
+    def _check_log(self, frames: Callable[[], int]) -> None:
+        """Look whether the log has its last frame, and one of those before: what is appended to a
+        log that was cut off leaves zeros in between."""
+        count = frames()
+        with Path(f"{self._path}-wal").open("rb") as log:  # on which SQLite has no lock
+            size = os.fstat(log.fileno()).st_size
+            page = os.pread(log.fileno(), 4, self._place(min(self._frames, count) or 1))
+        if not count or (size >= self._place(count + 1) and any(page)):
+            self._frames, self._log_size = count or 1, size
+        elif frames() == count:  # or it was emptied meanwhile
+            raise Damaged(f"{self._path.name}-wal was truncated")
+
+    def _place(self, frame: int) -> int:
+        """Return where a frame of the log begins, with its page's number; the first is 1."""
+        return 32 + (frame - 1) * self._frame
 
 
 def _line(*numbers: int) -> bytes:

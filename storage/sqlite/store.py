@@ -35,7 +35,15 @@ from storage.sqlite.jobs import put_job
 from storage.sqlite.locks import TURN
 from storage.sqlite.migrations import migrations, unknown
 from storage.sqlite.numbers import SQLiteNumbers
-from storage.store import Changes, Committed, Conflict, Damaged, FilesGone, Job, StorageUnavailable
+from storage.store import (
+    Changes,
+    Committed,
+    Conflict,
+    Damaged,
+    DatabaseGone,
+    Job,
+    StorageUnavailable,
+)
 
 log = logging.getLogger("tryon.store")
 
@@ -44,6 +52,7 @@ TOUCHED = """
 SELECT 1 FROM meta WHERE key = 'touched'
 AND value > datetime('now', 'subsec', ?) AND value <= datetime('now', 'subsec')
 """
+LOG = "PRAGMA wal_checkpoint(NOOP)"  # busy, frames in the log, frames that are in the database too
 MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
 
 CREATED_SINCE = """
@@ -68,7 +77,8 @@ class SQLiteStore:
             self._migrate()
             self._reader = self._opened.enter_context(closing(connect(path)))
             self._reader.execute("PRAGMA query_only = ON")
-            self._files = Files(path, self._locks)
+            (page_size,) = self._reader.execute("PRAGMA page_size").fetchone()
+            self._files = Files(path, self._locks, page_size)
         except StorageUnavailable:
             self._opened.close()
             raise
@@ -96,7 +106,7 @@ class SQLiteStore:
                 batch = Batch(db, self.zone, entries)
                 results.extend(map(batch.add, entries))
                 batch.flush()
-        except FilesGone:
+        except DatabaseGone:
             self._rescue()
             raise
         except StorageUnavailable:
@@ -115,7 +125,11 @@ class SQLiteStore:
             return error
 
     def check(self) -> None:
-        self._files.check()
+        self._files.check(lambda: int(self.read(LOG)[0][1]))
+
+    def _check_writing(self) -> None:
+        """Look without the reader, whose lock is the event loop's. Not within a transaction."""
+        self._files.check(lambda: int(self._writer.execute(LOG).fetchone()[1]))
 
     def _failure(self, error: Exception) -> StorageUnavailable:
         failure = unavailable(self.path, error)
@@ -145,12 +159,12 @@ class SQLiteStore:
         """
         try:
             with self._turn():
+                self._check_writing()
                 self._writer.execute("BEGIN IMMEDIATE")
                 try:
-                    self.check()
                     yield self._writer
                     self._writer.execute("COMMIT")
-                    self.check()
+                    self._check_writing()
                 finally:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import Shop, Vendor, eventually, http, running_shop, unique
-from tests.wire import assert_whole
+from tests.wire import assert_whole, click_of, post
 
 
 def readiness(shop: Shop) -> tuple[int, str]:
@@ -49,7 +50,7 @@ def moved(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
         yield shop
 
 
-@pytest.mark.parametrize("file", ["tryon.db", "tryon.db-wal", "tryon.db-shm"])
+@pytest.mark.parametrize("file", ["tryon.db", "tryon.db-wal", "tryon.db-shm", "tryon.db-lock"])
 def test_nothing_is_acknowledged_while_a_file_is_not_at_its_path(
     moved: Shop, vendor: Vendor, file: str
 ) -> None:
@@ -67,15 +68,38 @@ def test_nothing_is_acknowledged_while_a_file_is_not_at_its_path(
     assert_whole(moved)
 
 
-def test_nothing_is_acknowledged_once_the_file_is_cut_off(tmp_path: Path, vendor: Vendor) -> None:
+@pytest.mark.parametrize(("file", "rest"), [("tryon.db", 0.5), ("tryon.db-wal", 0)])
+def test_nothing_is_acknowledged_once_a_file_is_cut_off(
+    tmp_path: Path, vendor: Vendor, file: str, rest: float
+) -> None:
     with running_shop(tmp_path, vendor) as shop:
         product_id = unique()
         shop.click(product_id)
         assert readiness(shop) == (200, "ok")
-        with shop.database.open("r+b") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.truncate(size // 2)
-        assert_nothing_is_acknowledged(shop, vendor, product_id, "tryon.db was truncated")
+        os.truncate(tmp_path / file, int((tmp_path / file).stat().st_size * rest))
+        assert_nothing_is_acknowledged(shop, vendor, product_id, f"{file} was truncated")
+
+
+def test_a_budget_does_not_begin_anew_where_its_counters_are_deleted(
+    tmp_path: Path, vendor: Vendor
+) -> None:
+    with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="3") as shop:
+        product_id = unique()
+        assert {shop.click(product_id).status_code for _ in range(2)} == {201}
+        for counters in tmp_path.glob("tryon.db-counters*"):
+            counters.unlink()
+        for _ in range(8):  # both workers
+            answer = post(shop, "/sessions", click_of(product_id))
+            assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert "storage unavailable: tryon.db-counters was deleted" in shop.logged()
+        assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
+        assert readiness(shop) == (200, "ok")
+        before = set(shop.workers())
+        shop.process.send_signal(signal.SIGHUP)
+        eventually(lambda: not before & set(shop.workers()))
+        found = [post(shop, "/sessions", click_of(product_id)).status_code for _ in range(4)]
+        assert found == [201, 429, 429, 429]
+        assert vendor.calls(product_id) == 3
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.sqlite.counters import SQLiteCounters
-from storage.store import Limit, Taken
+from storage.store import FilesGone, Limit, Taken
 
 
 @pytest.fixture
@@ -122,3 +122,18 @@ def test_it_drops_and_prunes(counters: SQLiteCounters) -> None:
     counters.put("kept:b", 1, 1_000)
     counters.prune(1_000, keep="kept:")
     assert (counters.get("b", 0), counters.get("kept:b", 0)) == (None, (1, 1_000))
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_where_its_file_is_gone_nothing_is_let_in(
+    counters: SQLiteCounters, tmp_path: Path, suffix: str
+) -> None:
+    wait(counters, "day", 9, 60_000, 0)
+    (tmp_path / f"counters{suffix}").unlink()
+    for act in (
+        lambda: wait(counters, "day", 9, 60_000, 0),
+        lambda: counters.full(0, [Limit("day", 9, 60_000)]),
+        lambda: counters.agree("link", 1, 60_000, 0),
+    ):
+        with pytest.raises(FilesGone, match=f"^counters{suffix} was deleted$"):
+            act()

@@ -1,19 +1,23 @@
-"""Which files belong together: a write-ahead log is applied to no database but its own."""
+"""Which files belong together, and whether those that are open are whole and at their paths."""
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from storage.events import Entry
 from storage.sqlite.backup import backup, restore
+from storage.sqlite.connection import connect
 from storage.sqlite.store import SQLiteStore
-from storage.store import Damaged
-from tests.storage.histories import small_history, table
+from storage.store import Damaged, FilesGone
+from tests.storage.histories import attempt_id, click, moment, small_history, table
 
 UTC = ZoneInfo("UTC")
 # Ends with a log that was not emptied, as a power cut would.
@@ -79,3 +83,84 @@ def test_a_log_of_another_file_is_refused_and_set_right(
     restore(path, kept)
     with closing(SQLiteStore(path, UTC)):
         assert len(table(path, "attempts")) == 7
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SQLiteStore]:
+    with closing(SQLiteStore(path, UTC)) as opened:
+        yield opened
+
+
+def commit(store: SQLiteStore, number: int = 1) -> None:
+    store.commit([Entry((click(attempt_id(moment("2026-11-03T12:00"), number)),))])
+
+
+def begin(store: SQLiteStore) -> None:
+    with store.aside():
+        pass
+
+
+def read(store: SQLiteStore) -> None:
+    with store.snapshot():
+        pass
+
+
+@pytest.mark.parametrize("act", [commit, begin, read, SQLiteStore.empty_log, SQLiteStore.check])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-lock"])
+def test_where_a_file_is_gone_nothing_is_done_and_no_other_is_made(
+    store: SQLiteStore, suffix: str, act: Callable[[SQLiteStore], None]
+) -> None:
+    gone = Path(f"{store.path}{suffix}")
+    gone.unlink()
+    with pytest.raises(FilesGone, match=f"^{gone.name} was deleted$"):
+        act(store)
+    assert not gone.exists()
+    rescued = [*store.path.parent.glob("tryon.db.rescued-*")]
+    assert len(rescued) == (act is commit and suffix != "-lock")
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-lock"])
+@pytest.mark.parametrize("open_", [SQLiteStore.transaction, SQLiteStore.aside])
+def test_what_is_committed_while_a_file_goes_is_not_said_to_be(
+    store: SQLiteStore, suffix: str, open_: Callable[[SQLiteStore], Any]
+) -> None:
+    with pytest.raises(FilesGone), open_(store) as db:
+        db.execute("INSERT INTO meta VALUES ('a', 'b')")
+        Path(f"{store.path}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("rest", [0, 20_000])
+def test_a_log_that_is_cut_off_is_damage_to_all_who_have_it_open(
+    store: SQLiteStore, rest: int
+) -> None:
+    with closing(SQLiteStore(store.path, UTC)) as other:
+        for number in range(9):
+            commit(store, number)
+        os.truncate(f"{store.path}-wal", rest)
+        for each in (store, other, store):
+            for act in (SQLiteStore.check, commit):
+                with pytest.raises(Damaged, match=r"tryon\.db-wal was truncated"):
+                    act(each)
+
+
+@pytest.mark.parametrize("rest", [0, 20_000])
+def test_a_log_that_is_cut_off_within_a_transaction_is_damage(
+    store: SQLiteStore, rest: int
+) -> None:
+    for number in range(9):
+        commit(store, number)
+    for _ in range(2):
+        with pytest.raises(Damaged, match="was truncated"), store.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('a', 'b')")
+            os.truncate(f"{store.path}-wal", rest)
+    with pytest.raises(Damaged, match="was truncated"):
+        store.check()
+
+
+def test_a_log_that_another_program_empties_or_begins_anew_is_whole(store: SQLiteStore) -> None:
+    for number in range(20):
+        commit(store, number)
+        with closing(connect(store.path)) as db:
+            db.execute(f"PRAGMA wal_checkpoint({('TRUNCATE', 'RESTART', 'PASSIVE')[number % 3]})")
+        store.check()
+    assert len(table(store.path, "attempts")) == 27

@@ -72,7 +72,7 @@ def run(bench: Bench, rounds: int, seconds: float) -> None:  # noqa: ARG001
 def _command(contender: Contender, log: Path, arguments: tuple[str, ...]) -> None:
     """Run `tryon …` to its end; verify finds what was made wrong, and says so by its status."""
     with log.open("ab") as output:
-        code = "from app import cli; cli()"
+        code = "from proxy.cli import cli; cli()"
         command = (sys.executable, "-c", code, *arguments)
         environ = {"PATH": "/usr/bin:/bin", **contender.environ}
         done = subprocess.run(command, env=environ, stdout=output, stderr=output)

@@ -18,7 +18,7 @@ def run_apart(
 ) -> "subprocess.Popen[bytes]":
     """Start `tryon …` in a group of its own, in this working directory, since settings may be
     relative to it; what that holds is not imported (-P). `options` are Popen's."""
-    command = [sys.executable, "-P", "-c", "from app import cli; cli()", *arguments]
+    command = [sys.executable, "-P", "-c", "from proxy.cli import cli; cli()", *arguments]
     path = os.pathsep.join(filter(None, (str(HERE), env.get("PYTHONPATH"))))
     environ = {**env, "PYTHONPATH": path}
     return subprocess.Popen(command, env=environ, start_new_session=True, **options)  # noqa: S603

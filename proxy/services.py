@@ -19,7 +19,7 @@ from proxy.web import theme
 from proxy.web.login import Login
 from proxy.web.origins import Origins
 from proxy.web.static import StaticFiles
-from storage.database import Database, open_counters, open_database
+from storage.database import open_counters, open_database
 from storage.probe import Probe
 from storage.writer import Writer
 
@@ -35,7 +35,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        opened = database(settings)
+        opened = open_database(settings.database, settings.timezone)
         opened.maintenance.ensure_timezone()
         self.store = opened.store
         self.catalog: Catalog = products.current(settings.catalog) if settings.catalog else {}
@@ -77,8 +77,3 @@ def services() -> Services:
     """Return what the app of this request was built with."""
     built: Services = current_app.extensions["tryon"]
     return built
-
-
-def database(settings: Settings) -> Database:
-    """Open the database. :raises StorageUnavailable: it cannot be opened."""
-    return open_database(settings.database, settings.timezone)

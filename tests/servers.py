@@ -165,7 +165,7 @@ class Shop:
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`tryon …` with this shop's settings."""
         return subprocess.run(
-            [*self.within, sys.executable, "-c", "from app import cli; cli()", *arguments],
+            [*self.within, sys.executable, "-c", "from proxy.cli import cli; cli()", *arguments],
             cwd=self.folder,
             env=self.environ,
             capture_output=True,

@@ -1,42 +1,43 @@
 """The `tryon` command: serve, check, simulate, and the numbers in a terminal."""
 
-import os
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 
 import click
 
-from proxy.background import HERE
-from proxy.cli import copies, maintenance, numbers
-from proxy.cli.context import load_settings
-from proxy.cli.demo import demo
-from proxy.cli.demo_history import demo_history
-from proxy.cli.doctor import doctor
-from simulator.__main__ import simulate
+# Where each command is defined, under its own name. Its module is imported when it is called:
+# nobody waits for what another command needs.
+COMMANDS = {
+    "proxy.cli.copies": ("backup", "restore"),
+    "proxy.cli.demo": ("demo",),
+    "proxy.cli.demo_history": ("demo-data",),
+    "proxy.cli.doctor": ("doctor",),
+    "proxy.cli.maintenance": ("verify", "rebuild", "replay", "purge", "erase", "compact"),
+    "proxy.cli.numbers": ("stats", "events", "export", "forecast"),
+    "proxy.cli.serve": ("serve",),
+    "simulator.__main__": ("simulate",),
+}
+MODULES = {name: module for module, names in COMMANDS.items() for name in names}
 
 
-@click.group(
-    commands=[
-        *(doctor, simulate, demo, demo_history),
-        *numbers.COMMANDS,
-        *maintenance.COMMANDS,
-        *copies.COMMANDS,
-    ]
-)
+class Commands(click.Group):
+    """A group whose commands are imported by their names."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return sorted(MODULES)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if (module := MODULES.get(cmd_name)) is None:
+            return None
+        command: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
+        return command
+
+
+@click.command(cls=Commands)
 @click.version_option(package_name="tryon-proxy")
 def cli() -> None:
     """Virtual try-on beside a shop."""
     # As Python does for errors: a mark that a terminal's encoding lacks must not end a command.
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-@cli.command()
-def serve() -> None:
-    """Serve the app with gunicorn, configured by the environment.
-
-    HOST and PORT say where to listen; see docs/settings.md for the rest.
-    """
-    load_settings()
-    arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
-    os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from proxy import services
 from proxy.numbers.questions import BadQuestion
 from proxy.settings import Settings, SettingsError, load
+from storage.database import Database, open_database
 from storage.store import StorageUnavailable
 
 console = Console()
@@ -33,12 +33,17 @@ def with_database(command: Command) -> Command:
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            with sentences(), closing(services.database(load_settings())) as database:
+            with sentences(), closing(opened(load_settings())) as database:
                 command(database, *arguments, **options)
         except BadQuestion as error:
             raise click.UsageError(f"--{error}") from None
 
     return run
+
+
+def opened(settings: Settings) -> Database:
+    """Open the database. :raises StorageUnavailable: it cannot be opened."""
+    return open_database(settings.database, settings.timezone)
 
 
 @contextmanager

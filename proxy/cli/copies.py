@@ -30,6 +30,3 @@ def restore(file: Path) -> None:
     with sentences(), progress(None, "copying") as advance:
         kept = database.restore(path, file, advance)
     click.echo(f"{path} is as {file} was." + (f" What was there is {kept}." if kept else ""))
-
-
-COMMANDS = (backup, restore)

@@ -102,7 +102,7 @@ def _pick(dice: random.Random, weights: dict[str, int]) -> str:
     return dice.choices(list(weights), list(weights.values()))[0]
 
 
-@click.command("demo-data")
+@click.command()
 @click.option(
     "--days",
     type=click.IntRange(1),
@@ -112,7 +112,7 @@ def _pick(dice: random.Random, weights: dict[str, int]) -> str:
 )
 @click.option("--force", is_flag=True, help="Even where there are events already.")
 @with_database
-def demo_history(database: Database, days: int, force: bool) -> None:
+def demo_data(database: Database, days: int, force: bool) -> None:
     """Fill the database with a believable past of the demo shop."""
     if database.maintenance.count("events") and not force:
         raise click.ClickException("there are events already; --force adds to them")

@@ -11,9 +11,8 @@ import requests
 from rich.markup import escape
 from rich.table import Table
 
-from proxy import services
 from proxy.catalog import products
-from proxy.cli.context import console, printable
+from proxy.cli.context import console, opened, printable
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.upstream.breaker import Breaker
@@ -66,7 +65,7 @@ def _places(settings: Settings) -> Check:
 
 def _database(settings: Settings) -> Check:
     try:
-        with closing(services.database(settings)) as database:
+        with closing(opened(settings)) as database:
             database.store.commit([Entry()])
             if broken := database.maintenance.integrity():
                 raise Damaged(broken[0])

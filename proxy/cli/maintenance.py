@@ -91,6 +91,3 @@ def compact() -> None:
     with sentences():
         freed = storage.compact(settings.database, settings.timezone)
     click.echo(f"{settings.database} takes {freed / 1024**2:,.1f} MiB less.")
-
-
-COMMANDS = (verify, rebuild, replay, purge, erase, compact)

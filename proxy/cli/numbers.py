@@ -236,6 +236,3 @@ def _plans(fit: overview.PlanFit) -> Table:
         shown = ("—" if cost is None else f"{cost:,.2f}" for cost in costs)
         table.add_row(name, *shown, str(each.run_out or "—"))
     return table
-
-
-COMMANDS = (stats, events, export, forecast)

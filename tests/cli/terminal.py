@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from click.testing import CliRunner
 
-from app import cli
+from proxy.cli import cli
 from storage.sqlite.store import SQLiteStore
 from tests.servers import Shop
 from tests.storage.histories import ZONE

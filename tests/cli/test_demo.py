@@ -19,7 +19,7 @@ def test_the_demo_starts_all_of_it_and_stops_all_of_it(tmp_path: Path) -> None:
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "var", "tests", "benchmarks"))
     port = free_port(and_the_next=True)
     process = subprocess.Popen(
-        [sys.executable, "-c", "from app import cli; cli()", "demo"],
+        [sys.executable, "-c", "from proxy.cli import cli; cli()", "demo"],
         cwd=tmp_path,
         env=SURROUNDINGS | {"PYTHONPATH": str(copy), "PORT": str(port), "HOST": "127.0.0.1"},
         stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ def test_the_demo_refuses_what_is_no_port(port: str) -> None:
 
 def _demo(**environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from app import cli; cli()", "demo"],
+        [sys.executable, "-c", "from proxy.cli import cli; cli()", "demo"],
         env=SURROUNDINGS | {"HOST": "127.0.0.1"} | environ,
         capture_output=True,
         text=True,

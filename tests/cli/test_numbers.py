@@ -63,7 +63,7 @@ def test_events_are_listed_and_followed(shop: Shop) -> None:
     table = [*csv.DictReader(io.StringIO(told(shop, "events", "--csv")))]
     assert table == [{name: str(safe(value)) for name, value in each.items()} for each in listed]
     process = subprocess.Popen(
-        [sys.executable, "-c", "from app import cli; cli()", "events", "--follow", "--json"],
+        [sys.executable, "-c", "from proxy.cli import cli; cli()", "events", "--follow", "--json"],
         cwd=shop.folder,
         env=shop.environ,
         stdout=subprocess.PIPE,
@@ -119,7 +119,7 @@ def in_a_terminal(shop: Shop, *arguments: str) -> str:
     ours, its = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from app import cli; cli()", *arguments],
+            [sys.executable, "-c", "from proxy.cli import cli; cli()", *arguments],
             cwd=shop.folder,
             env=shop.environ | {"PYTHONUTF8": "1", "TERM": "dumb"},
             stdout=its,

@@ -11,7 +11,7 @@ from tests.routes.dashboard.merchant import log_in, token
 from tests.servers import APP, ROOT, SURROUNDINGS, Shop, Vendor, eventually, free_port, unique
 from tests.wire import http, responds, rows
 
-SERVE = ["-c", "from app import cli; cli()", "serve"]
+SERVE = ["-c", "from proxy.cli import cli; cli()", "serve"]
 
 
 def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendor: Vendor) -> None:

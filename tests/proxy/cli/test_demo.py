@@ -11,11 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from app import cli
-from proxy.cli.demo import _await
+from proxy.cli import cli, demo
 from tests.servers import free_port
-
-MODULE = sys.modules["proxy.cli.demo"]  # the package's name for it is the command's
 
 
 def test_a_server_that_has_stopped_is_not_waited_for() -> None:
@@ -23,7 +20,7 @@ def test_a_server_that_has_stopped_is_not_waited_for() -> None:
     process.wait()
     began = time.monotonic()
     with pytest.raises(click.ClickException, match=r"http://127\.0\.0\.1:9/ does not answer"):
-        _await("http://127.0.0.1:9/", process)
+        demo._await("http://127.0.0.1:9/", process)
     assert time.monotonic() - began < 5
 
 
@@ -37,9 +34,9 @@ def test_a_history_is_made_for_an_empty_database_alone(
         started.append(arguments[0])
         raise click.ClickException("no server starts here")
 
-    monkeypatch.setattr(MODULE, "STATE", tmp_path)
-    monkeypatch.setattr(MODULE, "run_apart", start)
-    monkeypatch.setattr(MODULE.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(demo, "STATE", tmp_path)
+    monkeypatch.setattr(demo, "run_apart", start)
+    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
     if known:
         (tmp_path / "demo.db").touch()
     environ = {"HOST": "127.0.0.1", "PORT": str(free_port(and_the_next=True))}
@@ -60,10 +57,10 @@ def test_the_demo_names_an_address_that_a_browser_can_open(
         started.extend(arguments)
         raise click.ClickException("no server starts here")
 
-    monkeypatch.setattr(MODULE, "STATE", tmp_path)
-    monkeypatch.setattr(MODULE, "run_apart", start)
-    monkeypatch.setattr(MODULE, "_network_address", lambda: "192.0.2.7")
-    monkeypatch.setattr(MODULE.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(demo, "STATE", tmp_path)
+    monkeypatch.setattr(demo, "run_apart", start)
+    monkeypatch.setattr(demo, "_network_address", lambda: "192.0.2.7")
+    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
     port = free_port(and_the_next=True)
     CliRunner().invoke(cli, ["demo"], env={"HOST": host, "PORT": str(port)})
     assert started[-1] == f"http://{named}:{port + 1}"
@@ -72,13 +69,13 @@ def test_the_demo_names_an_address_that_a_browser_can_open(
 def test_the_secrets_of_the_demo_are_its_owners_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(MODULE, "STATE", tmp_path / "var")
-    settings = MODULE._settings("http://shop", "http://127.0.0.1:8001", "127.0.0.1", 8000)
+    monkeypatch.setattr(demo, "STATE", tmp_path / "var")
+    settings = demo._settings("http://shop", "http://127.0.0.1:8001", "127.0.0.1", 8000)
     assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "var" / "secret").stat().st_mode & 0o777 == 0o600
     assert len(settings["TRYON_SECRET_KEY"]) == 43  # 32 bytes
     assert settings["TRYON_LAUNCH_HOSTS"] == "127.0.0.1:8001"
     assert (
-        MODULE._settings("http://shop", "http://v", "127.0.0.1", 8000)["TRYON_SECRET_KEY"]
+        demo._settings("http://shop", "http://v", "127.0.0.1", 8000)["TRYON_SECRET_KEY"]
         == (settings["TRYON_SECRET_KEY"])
     )

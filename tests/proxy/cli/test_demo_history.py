@@ -1,7 +1,6 @@
 """The made-up past of the demo shop: believable, complete, and over."""
 
 import json
-import sys
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from app import cli
+from proxy.cli import cli, demo_history
 from storage.events import now_ms
 from storage.numbers import Scope
 from storage.sqlite.store import SQLiteStore
@@ -151,8 +150,7 @@ def test_nothing_is_stored_of_what_is_still_to_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evening = now_ms() // 86_400_000 * 86_400_000 - 4 * 3_600_000  # yesterday at 20:00
-    module = sys.modules["proxy.cli.demo_history"]  # the package's name for it is the command's
-    monkeypatch.setattr(module, "now_ms", lambda: evening)
+    monkeypatch.setattr(demo_history, "now_ms", lambda: evening)
     run(tmp_path / "shop.db", "demo-data", "--days", "2")
     found = rows(tmp_path / "shop.db", "latest_events", after=0, impressions=0, limit=1_000)
     assert evening - 3 * 3_600_000 < max(each["received_ms"] for each in found) < evening

@@ -8,7 +8,7 @@ import pytest
 import responses
 from click.testing import CliRunner
 
-from app import cli
+from proxy.cli import cli
 from proxy.cli.doctor import Check, checks
 from proxy.settings import load
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner, Result
 
-from app import cli
+from proxy.cli import cli
 from proxy.cli.context import printable
 from storage.events import Entry, Receipt
 from storage.sqlite.maintenance import SQLiteMaintenance

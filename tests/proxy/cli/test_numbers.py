@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from app import cli
+from proxy.cli import cli
 from storage.events import Entry, event
 from storage.sqlite.store import SQLiteStore
 from tests.storage.histories import attempt_id, callback, click, created, launch, moment

@@ -71,11 +71,12 @@ function line(event) {
   item.dataset.id = event.id;
   when.textContent = time.format(event.received_ms);
   name.textContent = event.name;
-  let what = document.createTextNode(event.product_id);
+  const what = document.createElement(event.attempt_id ? "a" : "span");
+  what.dir = "auto";
+  what.textContent = event.product_id;
   if (event.attempt_id) {
-    what = document.createElement("a");
     what.href = list.dataset.attempts + event.attempt_id;
-    what.textContent = event.product_id || "a try-on";
+    what.textContent ||= "a try-on";
   }
   item.append(when, " ", name, " ", what, " ", event.note);
   return item;

@@ -1,14 +1,19 @@
 """The walk of one shopper, over real HTTP: click, session, handoff, launch, callback, state."""
 
+import csv
 import html
+import io
 import json
 import re
 from collections.abc import Iterator
 
 import pytest
 import requests
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from tests.servers import DESKTOP, PHONE, Shop, Vendor, eventually, http, unique
+from tests.servers import DESKTOP, PASSWORD, PHONE, Shop, Vendor, eventually, http, unique
+from tests.wire import post
 
 
 def states(answer: requests.Response) -> Iterator[str]:
@@ -170,3 +175,67 @@ def test_a_failure_that_passes_is_tried_again(shop: Shop, vendor: Vendor) -> Non
     product_id = unique("sim-500-once")
     assert shop.click(product_id).status_code == 201
     assert vendor.calls(product_id) == 2
+
+
+def is_an_id(text: str) -> bool:
+    return text.isprintable() and not set('<>"\\') & set(text) and text.strip(".") != ""
+
+
+@example("a")
+@example("R&D #7 (blue/é) +50 %?=;,:@!$'*~^`|{}[]")
+@example("../..//a/")
+@example("%2e%2e%2F%00")
+@example(" ")
+@example("(none)")
+@example("=1+2;@SUM(A1)")
+@example("https://shop.example/a?b=c#d")
+@example("ǅ̂á a\u0301")  # composed and not: two ids
+@example("מוצר-12")
+@example("👟" * 128)
+@example("é" * 64 + "\u0301" * 64)
+@given(
+    st.text(
+        st.characters(exclude_characters='<>"\\', exclude_categories=("C", "Z")) | st.just(" "),
+        min_size=1,
+        max_size=128,
+    ).filter(is_an_id)
+)
+@settings(max_examples=20)
+def test_every_id_goes_the_whole_way_and_comes_back_as_it_was(
+    shop: Shop, vendor: Vendor, product_id: str
+) -> None:
+    page = shop.http.get(f"{shop.url}/t/", params={"product_id": product_id})
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+    assert html.unescape(fields["product_id"]) == product_id
+    session = shop.click(product_id, reference=(reference := unique("ref"))).json()
+    assert session["product_id"] == product_id
+    again = shop.click(product_id, resume=session["id"]).json()
+    assert (again["id"], again["product_id"]) == (session["id"], product_id)
+    assert shop.launch(session["launch_url"]).status_code == 302
+    assert vendor.sessions(product_id)[0]["product_id"] == product_id
+    (delivery,) = vendor.call_back(product_id, state="completed")
+    assert delivery["status"] == 204
+    told = shop.http.get(session["status_url"]).json()
+    assert (told["state"], told["product_id"]) == ("completed", product_id)
+
+    beacon = json.dumps({"name": "impression", "product_id": product_id}).encode()
+    assert post(shop, "/events", beacon, Content_Type="text/plain").status_code == 204
+    written = "\\(none)" if product_id == "(none)" else product_id
+    asked = {"product_id": written, "by": "product_id"}
+    numbers = shop.http.get(f"{shop.url}/dashboard/stats.json", params=asked, auth=("", PASSWORD))
+    (row,) = numbers.json()["by"]
+    assert row["key"] == product_id
+    assert row["impressions"] >= 1
+    assert row["completed"] >= 1
+    export = shop.http.get(
+        f"{shop.url}/dashboard/export/attempts.csv", params=asked, auth=("", PASSWORD)
+    )
+    (attempt,) = (
+        each
+        for each in csv.DictReader(io.StringIO(export.content.decode(), newline=""))
+        if each["reference"] == reference
+    )
+    assert attempt["product_id"].replace("'", "") == product_id.replace("'", "")
+    ended = shop.launch(session["launch_url"]).text  # a page with a form for a new one
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', ended))
+    assert html.unescape(fields["product_id"]) == product_id

@@ -2,14 +2,32 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError, from_json
 
-PRODUCT_ID = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$"
+# Markup, and segments that a path loses on its way, are no id in any shop.
+NAMING = re.compile(r'(?!\.+$)[^<>"\\]{1,128}')
+NOT_AN_ID = 'must be 1 to 128 printable characters without < > " \\, and not dots alone'
+PRODUCT_ID = {  # as near as JSON Schema comes to it
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 128,
+    "pattern": r'^(?!\.+$)[^\x00-\x1f<>"\\\x7f-\xa0]+$',
+    "description": "As the shop writes it: printable characters of any script, and spaces.",
+}
 CATEGORY = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 URL = r"^https?://[!-~]{1,2000}$"
 
@@ -19,6 +37,18 @@ def _split(value: Any) -> Any:
     return value.split() if isinstance(value, str) else value
 
 
+def is_product_id(text: str) -> bool:
+    """Tell whether a text can be a product's id. It is compared as it is, never normalized."""
+    return bool(NAMING.fullmatch(text)) and text.isprintable()
+
+
+def _product_id(text: str) -> str:
+    if not is_product_id(text):
+        raise PydanticCustomError("product_id", NOT_AN_ID)
+    return text
+
+
+ProductID = Annotated[str, AfterValidator(_product_id), WithJsonSchema(PRODUCT_ID)]
 OptionalURL = Annotated[
     Annotated[str, Field(pattern=URL)] | None, BeforeValidator(lambda value: value or None)
 ]
@@ -27,7 +57,7 @@ OptionalURL = Annotated[
 class Product(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    product_id: str = Field(pattern=PRODUCT_ID)
+    product_id: ProductID
     category: str = Field(pattern=CATEGORY)
     title: str = Field(default="", max_length=200)
     image_url: OptionalURL = None

@@ -17,6 +17,7 @@ LONGEST_DAYS = 3_660
 EARLIEST, LATEST = date(2000, 1, 1), date(2199, 12, 31)
 LIMIT, LARGEST_LIMIT = 1_000, 100_000
 NONE = "(none)"  # stands for the empty value in a filter: no category, not launched
+NAMED_SO = rf"\{NONE}"  # stands for a product with that very id: none has a backslash
 Z = 1.96  # 95 %
 
 RANGES = {
@@ -59,9 +60,14 @@ class Question:
     def parameters(self, **changes: str | None) -> dict[str, str]:
         """Return the address's parameters for this question; `changes` of None leave one out."""
         days = {"from": str(self.scope.first), "to": str(self.scope.last)}
-        filters = {name: value or NONE for name, value in self.scope.filters.items()}
+        filters = {name: written(value) for name, value in self.scope.filters.items()}
         asked = ({"range": self.range} if self.range else days) | filters | changes
         return {name: value for name, value in asked.items() if value}
+
+
+def written(value: str) -> str:
+    """Write a filter's value as an address has it."""
+    return {"": NONE, NONE: NAMED_SO}.get(value, value)
 
 
 def today(zone: ZoneInfo) -> date:
@@ -85,7 +91,7 @@ def read_question(
     one = {name: texts[0] for name, texts in given.items() if texts[0]}
     first, last, moves = _period(one, today)
     filters = {
-        name: "" if one[name] == NONE else _text(name, one[name])
+        name: {NONE: "", NAMED_SO: NONE}.get(one[name], _text(name, one[name]))
         for name in DIMENSIONS
         if name in one
     }

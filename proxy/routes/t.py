@@ -1,25 +1,35 @@
-"""`/t/<product id>`: the page behind the button's link, where scripts are off."""
+"""`/t/<product id>` or `/t/?product_id=`: where the button's link leads without scripts."""
 
 from flask import Blueprint, Response, render_template, request
 
-from proxy.catalog.products import CATEGORY
+from proxy.catalog.products import CATEGORY, NOT_AN_ID, PRODUCT_ID, is_product_id
 from proxy.services import services
 from proxy.web import openapi, pages
 from proxy.web.problems import Problem
+
+OF_ANY = openapi.query("product_id", "The product.", **PRODUCT_ID) | {"required": True}
+MORE = (
+    openapi.query("category", "Needed where there is no catalogue.", pattern=CATEGORY),
+    openapi.query("signature", "Needed where clicks are signed."),
+    openapi.LANGUAGE,
+)
 
 routes = Blueprint("t", __name__)
 
 
 @routes.get(
-    "/t/<path:product_id>",
-    **openapi.page(
-        openapi.query("category", "Needed where there is no catalogue.", pattern=CATEGORY),
-        openapi.query("signature", "Needed where clicks are signed."),
-        openapi.LANGUAGE,
-    ),
+    "/t/", **openapi.page(OF_ANY, *MORE), problems="bad_request not_found", strict_slashes=False
 )
+def product_in_query() -> Response:
+    """The page behind the button's link, for ids that a path cannot carry, such as `a/../b`."""
+    return product(request.args.get("product_id", ""))
+
+
+@routes.get("/t/<path:product_id>", **openapi.page(*MORE), problems="bad_request")
 def product(product_id: str) -> Response:
     """The page behind the button's link. A GET creates nothing: the form does."""
+    if not is_product_id(product_id):
+        raise Problem("bad_request", f"product_id: {NOT_AN_ID}")
     known = services().catalog.get(product_id)
     if known is None and services().catalog:
         raise Problem("not_found")

@@ -5,14 +5,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from proxy.catalog.products import CATEGORY, PRODUCT_ID
+from proxy.catalog.products import CATEGORY, ProductID
 from proxy.strict_json import Unreadable, read_json
 from proxy.web.problems import Problem
 from proxy.web.request import is_coded, read_body
 
 LARGEST_BODY = 16 * 1024  # bytes
 
-ProductID = Annotated[str, Field(pattern=PRODUCT_ID)]
 Category = Annotated[str, Field(pattern=CATEGORY)]
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$")]
 ClickID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]

@@ -95,7 +95,7 @@ PATH_PARAMETERS: Mapping[str, Members] = {
     "public_id": ID,
     "launch_key": ID,
     "capability": STRING | {"pattern": rf"^{REF.pattern}\.[A-Za-z0-9_-]{{43}}$"},
-    "product_id": STRING | {"pattern": PRODUCT_ID},
+    "product_id": PRODUCT_ID,
 }
 GUESSED = {"public_id", "launch_key"}  # too many wrong ones are refused otherwise
 # Blueprints whose routes are described in a group with others' (a tag, in OpenAPI).

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, make_response, request
 
@@ -15,9 +16,10 @@ from storage.funnel import Attempt
 
 
 def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: ClickKeys) -> None:
-    """Give every template `asset`, `integrity`, `url`, `merchant`, `signed` and `t`.
+    """Give every template `asset`, `integrity`, `link`, `url`, `merchant`, `signed` and `t`.
 
-    `signed` makes the signature for a form of a product that has been tried on.
+    `link` is a product's, for browsers without scripts; `signed` makes the signature for a form of
+    a product that has been tried on.
 
     A route that knows the session's own language passes its own `t`, which wins.
     """
@@ -29,6 +31,7 @@ def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: Cli
         integrity=static.integrity,
         apology=i18n.apology,
         signed=lambda product_id: click_keys.sign(product_id, datetime.now(UTC)),
+        link=lambda product_id: f"{settings.public_url}{link(product_id)}",
         url=lambda path: f"{settings.public_url}{path}",
         merchant={
             "name": settings.merchant_name,
@@ -37,6 +40,13 @@ def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: Cli
         },
     )
     app.context_processor(lambda: {"t": translator(settings)})
+
+
+def link(product_id: str) -> str:
+    """Return the path of a product's try-on page, with the id in the query where it is not plain:
+    proxies refuse an encoded slash in a path, or take it for one."""
+    encoded = quote(product_id, safe="")
+    return f"/t/{encoded}" if encoded == product_id else f"/t/?product_id={encoded}"
 
 
 def translator(settings: Settings, locale: str | None = None) -> i18n.Translator:

@@ -1,6 +1,7 @@
 """`/t/<product id>`: the page behind the button's link, where scripts are off."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -34,6 +35,9 @@ def test_looking_at_it_creates_nothing(shop: Shop, vendor: Vendor) -> None:
         ("sku-1", "sku-1", "footwear"),
         ("sku-1?category=eyewear", "sku-1", "eyewear"),
         ("shoes/sku-1", "shoes/sku-1", "footwear"),
+        ("a+b%20c%3F%26%25", "a+b c?&%", "footwear"),
+        ("?product_id=a%2F..%2F%2Fb+c%2B", "a/..//b c+", "footwear"),
+        ("?product_id=%E9%9E%8B&category=eyewear", "鞋", "eyewear"),
     ],
 )
 def test_its_form_asks_for_the_product_of_the_address(
@@ -42,7 +46,21 @@ def test_its_form_asks_for_the_product_of_the_address(
     page = http().get(f"{shop.url}/t/{path}").text
     assert f'<form class="wide" method="post" action="{shop.url}/sessions">' in page
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
-    assert (fields["product_id"], fields["category"]) == (product_id, category)
+    assert (unescape(fields["product_id"]), fields["category"]) == (product_id, category)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "?product_id=", "?product_id=a%00", "a%09b", "%22%3E", "a" * 129]
+)
+def test_what_is_no_id_is_refused_by_name(shop: Shop, path: str) -> None:
+    answer = http().get(f"{shop.url}/t/{path}")
+    assert answer.status_code == 400
+    assert "product_id: must be 1 to 128 printable characters" in answer.text
+
+
+def test_its_address_needs_no_slash_and_redirects_nobody(shop: Shop) -> None:
+    answer = http().get(f"{shop.url}/t?product_id=sku-1", allow_redirects=False)
+    assert answer.status_code == 200
 
 
 def test_caches_may_keep_one_for_each_language(shop: Shop) -> None:

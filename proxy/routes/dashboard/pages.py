@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from proxy.numbers import charts, timeline
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import NAMES, overview, table
-from proxy.numbers.questions import RANGES, today
+from proxy.numbers.questions import RANGES, today, written
 from proxy.routes.dashboard import question, read
 from proxy.services import services
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
@@ -198,6 +198,7 @@ def words_of_pages() -> dict[str, Any]:
         "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",
         "number": lambda value: "—" if value is None else f"{value:,}",
         "duration": timeline.duration,
+        "written": written,
         "some": lambda n, what: f"{n:,} {what}" if n == 1 else f"{n:,} {what}s",
     }
 

@@ -51,10 +51,17 @@ def test_it_reads_csv_and_json_alike(tmp_path: Path, name: str, content: str) ->
     assert load(written(tmp_path, name, content)) == {"sku-1": TRAIL, "sku/2:b": BARE}
 
 
+@pytest.mark.parametrize("id_", ["R&D 1", "'a'/../b", "鞋", "a\u0301", "-x", ".a"])
+def test_an_id_is_kept_to_the_letter(tmp_path: Path, id_: str) -> None:
+    rows = [{"product_id": id_, "category": "footwear"}]
+    assert [*load(written(tmp_path, "products.json", json.dumps(rows)))] == [id_]
+    assert [*load(written(tmp_path, "x.csv", f"product_id,category\n{id_},footwear\n"))] == [id_]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("product_id,category\nsku-1,footwear\n-x,footwear\n", "line 3, product_id"),
+        ("product_id,category\nsku-1,footwear\na\\x,footwear\n", "line 3, product_id"),
         ("product_id,category\nsku-1,\n", "line 2, category"),
         ("product_id\nsku-1\n", "line 2, category"),
         ("product_id,category\nsku-1,Footwear\n", "line 2, category"),

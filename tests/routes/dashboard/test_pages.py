@@ -1,8 +1,11 @@
 """`/dashboard/…`: the merchant's pages, and the words that they map."""
 
+import html
 import re
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -53,6 +56,24 @@ def test_a_cell_opens_the_attempts_behind_it_and_each_its_timeline(known: Shop) 
     for name in ("click", "created", "launch", "callback"):
         assert f"event: {name}" in attempt
     assert "vendor.example/launch" not in attempt
+
+
+@pytest.mark.parametrize("product_id", ["(none)", "R&D +50% / é #1?", " x", "=1;2"])
+def test_a_product_in_a_table_leads_to_itself_whatever_it_is_called(
+    shop: Shop, merchant: requests.Session, product_id: str
+) -> None:
+    assert shop.click(product_id).status_code == 201
+    page = merchant.get(f"{shop.url}/dashboard/by/product_id").text
+    (link,) = re.findall(rf'href="([^"]+)">{re.escape(escape(product_id, quote=False))}</a>', page)
+    narrowed = merchant.get(html.unescape(link))
+    assert f'name="product_id" value="{escape(written(product_id))}"' in narrowed.text
+    query = parse_qs(urlsplit(html.unescape(link)).query)
+    (row,) = stats(shop, by="product_id", product_id=query["product_id"][0])["by"]
+    assert row["key"] == product_id
+
+
+def written(product_id: str) -> str:
+    return "\\(none)" if product_id == "(none)" else product_id
 
 
 @pytest.mark.parametrize("name", ["0" * 32, "x", "0" * 31, "%27", "g" * 32])

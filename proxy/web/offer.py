@@ -7,6 +7,11 @@ from proxy.catalog.products import Catalog, Product
 from proxy.tryon.keys import ClickKeys
 from proxy.web.problems import Problem
 
+UNSIGNED = "There is no signature, and TRYON_CLICK_SECRET asks for one: the attribute `signature`."
+MISSIGNED = (
+    "The signature is not of this product, of a day that is near, and by TRYON_CLICK_SECRET."
+)
+
 
 def demand_signature(keys: ClickKeys, product_id: str, signature: str | None) -> None:
     """Require the shop's signature of a product, where clicks need one.
@@ -14,7 +19,7 @@ def demand_signature(keys: ClickKeys, product_id: str, signature: str | None) ->
     :raises Problem: `signature_invalid`.
     """
     if not keys.verify(product_id, signature, datetime.now(UTC)):
-        raise Problem("signature_invalid")
+        raise Problem("signature_invalid", MISSIGNED if signature else UNSIGNED)
 
 
 def offered(
@@ -26,8 +31,11 @@ def offered(
     """
     product = catalog.get(product_id)
     if catalog and product is None:
-        raise Problem("unknown_product")
+        raise Problem("unknown_product", f"“{product_id}” is not in the catalogue (TRYON_CATALOG).")
     category = product.category if product else category
     if category is not None and category not in categories:
-        raise Problem("unsupported_category")
+        offers = ", ".join(categories)
+        raise Problem(
+            "unsupported_category", f"“{category}” is not among TRYON_CATEGORIES: {offers}."
+        )
     return product, category

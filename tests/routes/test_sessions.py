@@ -209,8 +209,18 @@ def test_it_needs_a_category_where_there_is_no_catalogue(shop: Shop) -> None:
 
 def test_it_refuses_another_category_without_a_call(shop: Shop, vendor: Vendor) -> None:
     product_id = unique()
-    refused(shop.click(product_id, category="watches"), 400, "unsupported_category")
+    problem = refused(shop.click(product_id, category="watches"), 400, "unsupported_category")
+    assert problem["detail"] == "“watches” is not among TRYON_CATEGORIES: footwear, eyewear."
     assert vendor.calls(product_id) == 0
+
+
+def test_what_is_wrong_with_an_id_is_a_line_that_a_person_understands(shop: Shop) -> None:
+    def said(body: dict[str, Any]) -> str:
+        return str(refused(post(shop, "/sessions", json.dumps(body)), 400, "bad_request")["detail"])
+
+    wrong = 'product_id: must be 1 to 128 printable characters without < > " \\, and not dots alone'
+    assert said(GOOD | {"product_id": "a\nb"}) == wrong
+    assert said({"category": "footwear"}) == "product_id: Field required"
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "7", '"x"', "[{}]"])
@@ -241,7 +251,29 @@ def test_it_refuses_another_origin_before_anything_else(
         shop, path, b"x" * 20_000, Origin=said and said.encode("latin-1"), Content_Encoding="br"
     )
     refused(answer, 403, "origin_not_allowed")
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # this alone may anybody read
+    assert "Access-Control-Expose-Headers" not in answer.headers
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Origin" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("https://evil.example", "https://evil.example may not start a try-on here: "
+         "add it to TRYON_ALLOWED_ORIGINS."),
+        ("null", "A page from a file or in a sandbox has no origin: serve it from the shop."),
+        ("https://evil.example/<b>", "This site may not start a try-on here."),
+        (f"https://{'a' * 300}.example", "This site may not start a try-on here."),
+        (None, "This site may not start a try-on here."),
+    ],
+)  # fmt: skip
+def test_a_refused_page_is_told_what_would_let_it_in(
+    shop: Shop, said: str | None, advice: str
+) -> None:
+    problem = refused(post(shop, "/sessions", Origin=said), 403, "origin_not_allowed")
+    assert problem["detail"] == advice
 
 
 def test_a_refused_origin_costs_no_call(shop: Shop, vendor: Vendor) -> None:
@@ -319,8 +351,12 @@ def test_a_browser_may_ask_before_it_posts(shop: Shop, path: str) -> None:
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     assert "Content-Type" in answer.headers["Access-Control-Allow-Headers"]
     foreign = http().options(shop.url + path, headers=asking | {"Origin": "https://evil.example"})
-    assert foreign.status_code == 403
-    assert not [name for name in foreign.headers if name.startswith("Access-Control")]
+    assert foreign.status_code == 204  # or its page could not read why the POST is refused
+    assert foreign.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in foreign.headers
+    reads = {"Access-Control-Request-Method": "GET", "Origin": "https://evil.example"}
+    for headers in (reads, {"Access-Control-Request-Method": "POST"}, {}):
+        assert http().options(shop.url + path, headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/sessions", "/sessions/x", "/sessions/x/cancel", "/events"])

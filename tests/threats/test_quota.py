@@ -294,6 +294,8 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
         assert post(shop, "/sessions", body).status_code == 201
         assert click(shop, unknown) == (400, "unknown_product")
         assert click(shop, "watch-1") == (400, "unsupported_category")
+        detail = shop.click(unknown).json()["detail"]
+        assert detail == f"“{unknown}” is not in the catalogue (TRYON_CATALOG)."
         assert http().get(f"{shop.url}/t/{unknown}").status_code == 404
         assert (vendor.calls(unknown), vendor.calls("watch-1")) == (0, 0)
         assert seen(shop, known, "anything") == (204, "")
@@ -306,7 +308,7 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("products.csv", "product_id,category\nsku-1,footwear\nsku 2,footwear\n",
+        ("products.csv", "product_id,category\nsku-1,footwear\nsku<2,footwear\n",
          ["line 3", "product_id"]),
         ("products.json", '[{"product_id": "sku-1"}]', ["entry 1", "category"]),
     ],

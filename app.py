@@ -6,7 +6,20 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from proxy.cli import cli
-from proxy.routes import callbacks, demo, embed, events, go, handoff, ops, qr, sessions, static, t
+from proxy.routes import (
+    callbacks,
+    challenge,
+    demo,
+    embed,
+    events,
+    go,
+    handoff,
+    ops,
+    qr,
+    sessions,
+    static,
+    t,
+)
 from proxy.routes.dashboard import data, pages
 from proxy.services import Services
 from proxy.settings import Settings, current
@@ -41,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     error_pages.install(app)
     shopper_pages.install(app, settings, built.static, built.click_keys)
 
-    for module in (sessions, events, handoff, qr, go, t, callbacks, embed, static, ops):
+    for module in (sessions, challenge, events, handoff, qr, go, t, callbacks, embed, static, ops):
         app.register_blueprint(module.routes)
     if settings.dashboard_password:
         login.configure(app, settings)

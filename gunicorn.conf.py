@@ -54,9 +54,10 @@ keepalive = 30  # also how long a request's headers may take
 # The app believes X-Forwarded-For as TRYON_TRUSTED_PROXIES says. gunicorn would believe more from
 # its own machine: a SCRIPT_NAME header, or a scheme, by which a client could spoil a request.
 forwarded_allow_ips = ""
-# Longer than what is under way may take: a click (TRYON_UPSTREAM_DEADLINE, and then the storage),
-# or a client for a piece of an answer (WRITE_DEADLINE_S). systemd and Docker have to wait longer.
-graceful_timeout = 20
+# Longer than what is under way may take: a click (the challenge, TRYON_UPSTREAM_DEADLINE, and then
+# the storage), or a client for a piece of an answer (WRITE_DEADLINE_S). systemd and Docker have to
+# wait longer.
+graceful_timeout = 25
 worker_tmp_dir = str(heartbeats())
 accesslog = None  # the app writes its own, without capability keys
 errorlog = "-"

@@ -7,6 +7,7 @@ from proxy.catalog.products import Catalog
 from proxy.settings import Settings
 from proxy.threads import Threads
 from proxy.tryon import expiry
+from proxy.tryon.challenge import Challenge
 from proxy.tryon.keys import CallbackKeys, ClickKeys
 from proxy.tryon.limits import Limits
 from proxy.tryon.live import Live
@@ -15,6 +16,7 @@ from proxy.tryon.state import Links
 from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
 from proxy.upstream.outcomes import Outcomes
+from proxy.upstream.siteverify import siteverify
 from proxy.web import theme
 from proxy.web.login import Login
 from proxy.web.origins import Origins
@@ -52,6 +54,8 @@ class Services:
         counters = open_counters(settings.database)
         self.breaker = Breaker(counters, calls=settings.call_rate)
         self.limits = Limits(settings, counters, self.store)
+        service = siteverify(settings)
+        self.challenge = Challenge(service, self.limits, counters) if service else None
         self.keys = CallbackKeys(settings.secret_key)
         self.click_keys = ClickKeys(settings.click_secret)
         self.outcomes = Outcomes(self.store)
@@ -63,6 +67,7 @@ class Services:
             keys=self.keys,
             public_url=settings.public_url,
             patience_s=settings.upstream_deadline + 2,
+            challenge=self.challenge,
         )
         self.origins = Origins(settings)
         self.login = Login(settings, self.limits, counters)

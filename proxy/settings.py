@@ -161,6 +161,22 @@ class Settings:
     """The same for all new sessions together: more than your busiest minute, and far less than a
     bill that hurts."""
 
+    challenge_url: str | None = setting(values.resource, note="no challenge")
+    """Where a challenge's answer is checked: the `siteverify` address of Turnstile, hCaptcha or
+    another service that speaks as they do. Once a client's rate is passed, a person may pass the
+    challenge and go on: five sessions more within ten minutes. The four settings of the challenge
+    are set together."""
+
+    challenge_script: str | None = setting(values.resource, note="no challenge")
+    """The service's script, for our own page `/challenge`, whose policy lets in the script's host;
+    of `js.hcaptcha.com` the whole domain, as hCaptcha needs it."""
+
+    challenge_site_key: str | None = setting(values.site_key, note="no challenge")
+    """The service's site key, which everybody may see."""
+
+    challenge_secret: SecretStr | None = setting(values.token, note="no challenge")
+    """The service's secret."""
+
     daily_sessions: int | None = setting(values.whole(0, 1_000_000_000), note="no limit")
     """The most sessions created in a day of the shop, exact over all workers. `0` creates none."""
 
@@ -192,7 +208,7 @@ class Settings:
     accent_color: str = setting(values.color, "#3b5bdb")
     """The colour of buttons and links on the pages that shoppers see."""
 
-    logo_url: str | None = setting(values.picture, note="no logo")
+    logo_url: str | None = setting(values.resource, note="no logo")
     """The shop's logo on those pages."""
 
     workers: int = setting(values.whole(1, 256), note="one per core", absent=CORES)
@@ -215,6 +231,9 @@ DEFINITIONS: tuple[Definition, ...] = tuple(
     for each in fields(Settings)
 )
 
+CHALLENGE = ("challenge_url", "challenge_script", "challenge_site_key", "challenge_secret")
+URLS = ("api_url", "public_url", "allowed_origins", "logo_url", *CHALLENGE[:2])
+
 Layers = Mapping[str, Mapping[str, str | None]]  # what to call it, and its variables
 
 
@@ -234,6 +253,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{definition.name} {error}")
     if not found.get("allow_http"):
         problems += _plain_urls(found)
+    problems += _missing_of_challenge(found)
     # Raised outside of the handler: a chained traceback would show what was parsed.
     if problems:
         raise SettingsError(problems)
@@ -338,11 +358,20 @@ def _value(definition: Definition, text: str | None) -> Any:
 
 def _plain_urls(found: Mapping[str, Any]) -> Iterator[str]:
     """Problems with URLs that are plain http to another machine."""
-    for attribute in ("api_url", "public_url", "allowed_origins", "logo_url"):
+    for attribute in URLS:
         value = found.get(attribute) or ()
         if any(map(values.is_plain, [value] if isinstance(value, str) else value)):
             name = PREFIX + attribute.upper()
             yield f"{name} must begin with https://. For a test, TRYON_ALLOW_HTTP=1 allows http."
+
+
+def _missing_of_challenge(found: Mapping[str, Any]) -> Iterator[str]:
+    """Problems with a challenge of which only a part is set."""
+    if any(map(found.get, CHALLENGE)):
+        for attribute in CHALLENGE:
+            if found.get(attribute, "wrong") is None:
+                name = PREFIX + attribute.upper()
+                yield f"{name} is not set. A challenge needs its URL, SCRIPT, SITE_KEY and SECRET."
 
 
 def _row(definition: Definition, layers: Layers) -> Row:

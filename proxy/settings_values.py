@@ -97,6 +97,12 @@ def token(text: str) -> SecretStr:
     return SecretStr(text)
 
 
+def site_key(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,200}", text):
+        raise ValueError("has whitespace or a character inside that no site key has.")
+    return text
+
+
 def secret_key(text: str) -> SecretStr:
     if len(text) < 32:
         raise ValueError(
@@ -158,8 +164,8 @@ def url(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{prefix}"
 
 
-def picture(text: str) -> str:
-    """The URL of an image: it may have a query, as a CDN's often has."""
+def resource(text: str) -> str:
+    """A URL that is asked for as it is: it may have a query, as a CDN's often has."""
     parts = _split(text)
     if "#" in text:
         raise ValueError("must not carry a fragment.")

@@ -55,7 +55,13 @@ def app(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Flask:
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop of its own: its numbers and its limits bear what others could not."""
-    with running_shop(tmp_path_factory.mktemp("fuzzed"), vendor) as shop:
+    challenge = {
+        "TRYON_CHALLENGE_URL": "https://challenge.example/siteverify",
+        "TRYON_CHALLENGE_SCRIPT": "https://challenge.example/api.js",
+        "TRYON_CHALLENGE_SITE_KEY": "site",
+        "TRYON_CHALLENGE_SECRET": "secret",
+    }
+    with running_shop(tmp_path_factory.mktemp("fuzzed"), vendor, **challenge) as shop:
         yield shop
 
 

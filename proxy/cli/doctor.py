@@ -17,6 +17,7 @@ from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
+from proxy.upstream.siteverify import ChallengeFailed, Siteverify, siteverify
 from storage.database import engine, private_counters
 from storage.events import Entry
 from storage.store import Damaged, StorageUnavailable
@@ -50,6 +51,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield Check("sqlite", None if mend else True, found, mend)
     yield _catalog(settings)
     yield _budget(settings)
+    if service := siteverify(settings):
+        yield _challenge(service)
     yield _callbacks(settings)
     yield _public_url(settings)
     yield from _vendor(settings)
@@ -100,6 +103,19 @@ def _budget(settings: Settings) -> Check:
         "Set TRYON_MONTHLY_SESSIONS or TRYON_CATALOG: else a flood of invented products is billed."
     )
     return Check("budget", None, "none, and no catalogue", mend)
+
+
+def _challenge(service: Siteverify) -> Check:
+    """Ask about an answer that nobody gave: what refuses it takes the secret."""
+    try:
+        service.demand("doctor")
+    except ChallengeFailed as failed:
+        if failed.code == "challenge_failed":
+            return Check("challenge", True, "the service answers, and takes the secret")
+        mend = "Check TRYON_CHALLENGE_URL and TRYON_CHALLENGE_SECRET: nobody can pass it like this."
+        return Check("challenge", False, f"the service fails: {failed.why}", mend)
+    mend = "Use your own TRYON_CHALLENGE_SECRET: this is one for tests."
+    return Check("challenge", None, "the service takes any answer", mend)
 
 
 def _callbacks(settings: Settings) -> Check:

@@ -8,9 +8,11 @@ from gunicorn.workers.base_async import ALREADY_HANDLED
 
 from proxy.catalog.products import Product
 from proxy.services import services
+from proxy.tryon.limits import ClientOverRate
 from proxy.tryon.live import Live
 from proxy.tryon.sessions import Click
 from proxy.tryon.state import TERMINAL, SessionAnswer, SessionView, etag, state, view
+from proxy.upstream.siteverify import ChallengeFailed
 from proxy.web import bodies, devices, error_pages, i18n
 from proxy.web.bodies import Wish
 from proxy.web.offer import demand_signature, offered
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 VIEW = ("The session.", {JSON: reference(SessionView)})
 TO_DIALOG = {JSON: reference(SessionAnswer)}
 HANDOFF = "To a form: the handoff page."
+ON = "To a form: the handoff page, or the challenge's."
 MAYBE_ORIGIN = header("Origin", "Where it is sent it has to be an allowed one.")
 
 routes = Blueprint("sessions", __name__)
@@ -51,11 +54,11 @@ def preflight(public_id: str = "") -> Response:  # noqa: ARG001
     answers={
         201: ("A new session.", TO_DIALOG),
         200: ("The session that there was already.", TO_DIALOG),
-        303: HANDOFF,
+        303: ON,
     },
     problems="unsupported_category unknown_product signature_invalid gone not_available "
     "rate_limited budget_exhausted upstream_error bad_upstream_reply unavailable busy "
-    "storage_unavailable upstream_timeout",
+    "storage_unavailable upstream_timeout challenge_failed challenge_unavailable",
     parameters=[ORIGIN],
     body={JSON: reference(Wish), FORM: reference(Wish)},
 )
@@ -88,7 +91,19 @@ def _explained(error: Exception, wish: Wish | None) -> Response:
     words = i18n.strings(language(services().settings, wish.locale if wish else None))
     message = words[i18n.apology(problem.code, problem.retryable)]
     problem.extra |= {"message": message, "strings": words}
+    if wish and services().challenge and isinstance(error, ClientOverRate | ChallengeFailed):
+        return _challenged(problem, wish)
     return error_pages.answer(problem, wish=wish)  # a page offers to try again
+
+
+def _challenged(problem: Problem, wish: Wish) -> Response:
+    """Lead to the challenge, from which the click can go on."""
+    again = {} if wish.challenge is None else {"again": "1"}
+    address = services().links.challenge(wish.carried | again)
+    if request.mimetype == FORM:
+        return error_pages.lead(problem, address)
+    problem.extra["challenge_url"] = address
+    return error_pages.answer(problem)
 
 
 def _click(wish: Wish) -> Click:
@@ -99,6 +114,7 @@ def _click(wish: Wish) -> Click:
         reference=wish.reference,
         click_id=wish.click_id,
         resume=wish.resume,
+        challenge=wish.challenge,
         device=devices.device(request.headers),
         bot=devices.is_bot(request.user_agent.string),
         client=client(),

@@ -22,11 +22,13 @@ from storage.events import now_ms
 from storage.funnel import local_day, midnight_ms
 from storage.store import Counters, Limit, Store, Taken
 
+PASS = (5, 600_000)  # sessions more for a passed challenge, and within how many milliseconds
 GUESSES = (10, 60_000)  # wrong passwords of one client, and in how many milliseconds
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # An IPv6 customer has a /64 at least, often a /56 and at times a /48: how many clients each is.
 IPV6_SHARES = {64: 1, 56: 4, 48: 16}
+OF_CLIENT, OF_PASS = "sessions:", "pass:"  # how a client's keys begin
 LEAST_OF_AN_HOUR = 20  # sessions; a small month would else be spread too thin
 TOLD_AT = (100, 80, 50)  # percent of a budget
 # Some proxies write a port into X-Forwarded-For, and each connection has another.
@@ -37,6 +39,11 @@ log = logging.getLogger("tryon")
 
 class LimitReached(Refusal):
     """No more for now: `rate_limited` or `budget_exhausted`."""
+
+
+class ClientOverRate(LimitReached):
+    """Nothing but the rate of the client and its networks is in the way: a person may pass a
+    challenge."""
 
 
 class Budget(NamedTuple):
@@ -123,14 +130,23 @@ class Limits:
 
         A click that a budget refuses counts in the rates, since it is recorded. Returns the moment,
         for `refund` where the vendor made no session after all.
+
+        :raises ClientOverRate: it is only the client's rate, and the client has no pass.
         """
         now = now_ms()
         budgets = self._budgets(now)
         limits = [budget.counted for budget in budgets] + self._hour(now)
-        taken = self._take(now, self._rates(client, product_id, now), limits)
+        taken = self._take_session(client, product_id, now, limits)
         for budget in budgets:
             self._tell(budget, taken.counts[budget.key], now)
         return now
+
+    def give_pass(self, client: str) -> None:
+        """Let a client go over its rate by some sessions, since it passed a challenge."""
+        now = now_ms()
+        more, _ = PASS
+        passes = self._pass(client, now)
+        self._counters.add(passes.key, -more, passes.until_ms, now)
 
     def refund(self, spent_ms: int) -> None:
         """Put a session back into the budgets that it was taken from."""
@@ -149,22 +165,47 @@ class Limits:
     def _take(self, now: int, rates: list[Limit], budgets: Sequence[Limit] = ()) -> Taken:
         taken = self._counters.take(now, rates, budgets)
         if taken.full:
-            spent = taken.full.keys() & {limit.key for limit in budgets}
-            code = "budget_exhausted" if spent else "rate_limited"
-            raise LimitReached(code, -(-max(taken.full.values()) // 1000))
+            wait_s = -(-max(taken.full.values()) // 1000)
+            if taken.full.keys() & {limit.key for limit in budgets}:
+                raise LimitReached("budget_exhausted", wait_s)
+            if all(key.startswith((OF_CLIENT, OF_PASS)) for key in taken.full):
+                raise ClientOverRate("rate_limited", wait_s)
+            raise LimitReached("rate_limited", wait_s)
         return taken
 
-    def _rates(self, client: str, product_id: str, now: int) -> list[Limit]:
+    def _take_session(
+        self, client: str, product_id: str, now: int, budgets: Sequence[Limit]
+    ) -> Taken:
+        """Take a session from the client's rate, or else from its pass."""
+        common = self._common_rates(product_id, now)
+        try:
+            return self._take(now, self._client_rates(client, now) + common, budgets)
+        except ClientOverRate as over:
+            if self._settings.challenge_url is None:
+                raise
+            try:
+                return self._take(now, [self._pass(client, now), *common], budgets)
+            except ClientOverRate:
+                raise over from None  # who has no pass waits for the rate
+
+    def _client_rates(self, client: str, now: int) -> list[Limit]:
+        rate = self._settings.client_rate
+        return self._of_client("sessions", client, rate.limit, rate.seconds * 1000, now)
+
+    def _pass(self, client: str, now: int) -> Limit:
+        """Limit a client to its pass, which is a counter below zero: where there is none, it is
+        full."""
+        _, period_ms = PASS
+        key = OF_PASS + _pseudonym(network_of(client), self._daily_salt(now))
+        return Limit(key, 0, now + period_ms)
+
+    def _common_rates(self, product_id: str, now: int) -> list[Limit]:
         settings = self._settings
-        rate = settings.client_rate
-        limits = self._of_client("sessions", client, rate.limit, rate.seconds * 1000, now)
-        for key, common in (
+        rates = (
             ("sessions", settings.session_rate),
             (f"product:{product_id}", settings.product_rate),
-        ):
-            if common:
-                limits.append(Limit(key, common.limit, now + common.seconds * 1000))
-        return limits
+        )
+        return [Limit(key, rate.limit, now + rate.seconds * 1000) for key, rate in rates if rate]
 
     def _of_client(
         self, what: str, client: str, limit: int, period_ms: int, now: int

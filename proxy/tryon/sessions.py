@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from proxy import metrics
 from proxy.catalog.products import Product
 from proxy.refusals import Refusal
+from proxy.tryon.challenge import Challenge
 from proxy.tryon.guesses import Guesses
 from proxy.tryon.keys import TOKEN, CallbackKeys, new_token
-from proxy.tryon.limits import LimitReached, Limits
+from proxy.tryon.limits import ClientOverRate, LimitReached, Limits
 from proxy.upstream.client import UpstreamClient, UpstreamFailure
 from proxy.upstream.contract import Session, session_request
 from storage.events import (
@@ -48,6 +49,7 @@ class Click:
     reference: str | None = None
     click_id: str | None = None
     resume: str | None = None
+    challenge: str | None = None  # the answer to one
 
     @property
     def subject(self) -> str:
@@ -70,6 +72,7 @@ class Sessions:
     keys: CallbackKeys
     public_url: str
     patience_s: float  # how long to wait for another worker that has the same click
+    challenge: Challenge | None = None
     guesses: Guesses = field(default_factory=Guesses)
     _in_flight: dict[str, Future[Attempt]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -175,7 +178,7 @@ class Sessions:
     def _create(self, click: Click, attempt_id: str) -> Attempt:
         self.store.check()  # a session that cannot be recorded is not bought
         try:
-            spent = self.limits.admit_session(click.client, click.product.product_id)
+            spent = self._admit(click)
         except LimitReached as reached:
             if reached.code == "budget_exhausted":  # one of a flood is not taken for a shopper's
                 with suppress(StorageUnavailable):  # the shopper's answer is the same
@@ -197,6 +200,17 @@ class Sessions:
             code = "bad_upstream_reply"
             self._record(click, call._replace(error=code), _create_failed(attempt_id, code))
             raise NoSession(code) from None
+
+    def _admit(self, click: Click) -> int:
+        """Count a session in the limits, once more where a challenge was passed for it."""
+        product_id = click.product.product_id
+        try:
+            return self.limits.admit_session(click.client, product_id)
+        except ClientOverRate:
+            if self.challenge is None or click.challenge is None:
+                raise
+        self.challenge.demand(click.challenge, click.client)
+        return self.limits.admit_session(click.client, product_id)
 
     def _request(self, click: Click, attempt_id: str) -> bytes:
         product = click.product

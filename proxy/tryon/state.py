@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 from pydantic import Field
 from typing_extensions import TypedDict  # pydantic reads the standard one from Python 3.12 on
@@ -98,6 +99,10 @@ class Links:
 
     def handoff(self, attempt: Attempt) -> str:
         return f"{self.public_url}/handoff/{attempt.public_id}"
+
+    def challenge(self, click: Mapping[str, str]) -> str:
+        """The page where a person passes a challenge, and from which their click goes on."""
+        return f"{self.public_url}/challenge?{urlencode(click)}"
 
     def status(self, attempt: Attempt) -> str:
         return f"{self.public_url}/sessions/{attempt.public_id}"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import gevent
 from gevent.monkey import is_module_patched
 from pydantic import ValidationError
-from requests import PreparedRequest, RequestException, Response
+from requests import PreparedRequest, Response
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from tenacity import (
     RetryCallState,
@@ -30,13 +30,19 @@ from tenacity import (
     wait_random,
     wait_random_exponential,
 )
-from urllib3.exceptions import HTTPError
 
 from proxy.refusals import Refusal
 from proxy.settings import Settings
 from proxy.strict_json import Unreadable, read_json
 from proxy.upstream.breaker import LONGEST_HOLD_S, TOKEN_PAUSE_MS, Breaker, HeldBack
-from proxy.upstream.connections import Adapter, tls_context
+from proxy.upstream.connections import (
+    FAILURES,
+    Adapter,
+    cause,
+    causes,
+    read_content,
+    tls_context,
+)
 from proxy.upstream.contract import Session, is_launch_url, vendor_reason
 from storage.events import UpstreamCall, now_ms
 
@@ -47,7 +53,6 @@ DEFAULT_HOLD_S = 5.0  # for a 429 that does not say how long
 CONNECT_S = 3.0  # leaves time for another try
 SUCCESS = (200, 201)  # the page says 200; a session is not thrown away for a 201
 TIMEOUTS = (gevent.Timeout, TimeoutError)
-FAILURES = (RequestException, HTTPError, HTTPException, OSError)
 
 
 class UpstreamFailure(Refusal):
@@ -250,7 +255,7 @@ class UpstreamClient:
             with timer:
                 times = (min(left, CONNECT_S), left)
                 response = self._adapter.send(request, stream=True, timeout=times)
-                content = _content(response, running.ends)
+                content = read_content(response, LARGEST_REPLY, running.ends)
         except gevent.Timeout as fired:
             failure = fired
             if fired is not timer:
@@ -303,7 +308,7 @@ class UpstreamClient:
                 steps.append(step)
         except FAILURES as error:
             name = ("dns", "tcp", "tls", "token")[len(steps)]
-            steps.append(Step(name, False, _cause(error)))
+            steps.append(Step(name, False, cause(error)))
         return steps
 
     def _probe(self) -> Iterator[Step]:
@@ -328,19 +333,6 @@ class UpstreamClient:
             yield Step("token", False, f"not checked: the vendor answered {status}")
         else:  # 404 is the documented answer; the token is looked at before it
             yield Step("token", True, f"not refused (status {status})")
-
-
-def _content(response: Response, ends: float) -> bytes:
-    """Read the body as it was sent, no more than one byte over LARGEST_REPLY of it."""
-    content = bytearray()
-    while len(content) <= LARGEST_REPLY:
-        part = response.raw.read1(LARGEST_REPLY + 1 - len(content), decode_content=False)
-        if not part:
-            break
-        content += part
-        if time.monotonic() > ends:
-            raise TimeoutError("the deadline passed while the reply dripped")
-    return bytes(content)
 
 
 def _flaw(reply: Reply) -> str:
@@ -386,26 +378,12 @@ def _retry_after(value: str | None) -> float | None:
 def _unanswered(error: BaseException | None, *, sent: bool) -> _Failed:
     """Say what it means that no answer came."""
     if not sent:
-        return _Failed("upstream_error", f"not sent: {_cause(error)}", again=True)
+        return _Failed("upstream_error", f"not sent: {cause(error)}", again=True)
     garbled = any(
-        isinstance(cause, HTTPException) and not isinstance(cause, RemoteDisconnected)
-        for cause in _causes(error)
+        isinstance(each, HTTPException) and not isinstance(each, RemoteDisconnected)
+        for each in causes(error)
     )
     if garbled:
-        return _Failed("bad_upstream_reply", f"the reply is not HTTP: {_cause(error)}")
-    detail = f"outcome unknown, the request was sent and not answered: {_cause(error)}"
+        return _Failed("bad_upstream_reply", f"the reply is not HTTP: {cause(error)}")
+    detail = f"outcome unknown, the request was sent and not answered: {cause(error)}"
     return _Failed("upstream_timeout", detail)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _cause(error: BaseException | None) -> str:
-    """Put the innermost exception in words: the outer ones hold the request."""
-    if isinstance(error, gevent.Timeout):
-        return "the deadline passed"
-    innermost = list(_causes(error))[-1]
-    return str(innermost) or type(innermost).__name__

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with the vendor's server, on connections that are kept open.
+"""HTTP/1.1 with a server, the vendor's above all, on connections that are kept open.
 
 urllib3 opens the connections and checks certificates. The rest of it is left out: it sends a
 request in two parts and has an answer's head read by Python's parser for e-mail, which together
@@ -9,7 +9,7 @@ by llhttp, which is written in C.
 import select
 import socket
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from ssl import SSLContext
@@ -17,13 +17,15 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+import gevent
 from gevent.monkey import get_original
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -31,6 +33,7 @@ LONGEST_HEAD = 64 * 1024
 MOST_IDLE = 256  # connections
 LONGEST_IDLE_S = 10.0  # some NATs forget a connection sooner than is said of any
 AT_ONCE = 64 * 1024
+FAILURES = (RequestException, HTTPError, HTTPException, OSError)
 SOCKET_OPTIONS = [
     *HTTPConnection.default_socket_options,
     # The kernel probes a connection after 5 s without traffic and closes a dead one 3 s later.
@@ -240,3 +243,33 @@ class Answer:
         elif self._sock:
             self._sock.close()
         self._sock, self._reusable = None, False
+
+
+def read_content(response: Response, most: int, ends: float) -> bytes:
+    """Read the body as it was sent, no more than one byte over `most` of it.
+
+    :raises TimeoutError: it drips past the moment `ends`, of `monotonic`.
+    """
+    read = bytearray()
+    while len(read) <= most:
+        part = response.raw.read1(most + 1 - len(read), decode_content=False)
+        if not part:
+            break
+        read += part
+        if monotonic() > ends:
+            raise TimeoutError("the deadline passed while the reply dripped")
+    return bytes(read)
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def cause(error: BaseException | None) -> str:
+    """Put the innermost exception in words: the outer ones hold the request."""
+    if isinstance(error, gevent.Timeout):
+        return "the deadline passed"
+    innermost = list(causes(error))[-1]
+    return str(innermost) or type(innermost).__name__

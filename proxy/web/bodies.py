@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from proxy.catalog.products import CATEGORY, ProductID
 from proxy.strict_json import Unreadable, read_json
@@ -17,6 +17,9 @@ Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$"
 ClickID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
+Answer = Annotated[str, Field(pattern=r"^[!-~]{1,8192}$")]
+# A challenge's widget puts its answer into a form under a name of its own.
+ANSWER = AliasChoices("challenge", *(f"{of}-response" for of in ("cf-turnstile", "h-captcha")))
 
 
 class Wish(BaseModel):
@@ -32,6 +35,12 @@ class Wish(BaseModel):
     click_id: ClickID | None = None
     resume: Annotated[str, Field(max_length=64)] | None = None
     title: Annotated[Text, Field(max_length=200)] | None = None
+    challenge: Answer | None = Field(None, validation_alias=ANSWER)
+
+    @property
+    def carried(self) -> dict[str, str]:
+        """What an address may carry of it: nothing that a page would show."""
+        return self.model_dump(exclude_none=True, exclude={"resume", "title", "challenge"})
 
 
 class Beacon(BaseModel):

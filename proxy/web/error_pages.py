@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from proxy.refusals import Refusal
@@ -11,7 +11,7 @@ from storage.store import StorageUnavailable
 
 BY_STATUS = {kind.status: code for code, kind in reversed(PROBLEMS.items())}
 # Blueprints whose addresses are pages; elsewhere only who names text/html gets one.
-PAGES = frozenset({"dashboard", "demo", "embed", "go", "handoff", "qr", "static", "t"})
+PAGES = frozenset({"challenge", "dashboard", "demo", "embed", "go", "handoff", "qr", "static", "t"})
 
 log = logging.getLogger("tryon")
 
@@ -57,6 +57,12 @@ def answer(problem: Problem, **more: object) -> Response:
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response
+
+
+def lead(problem: Problem, address: str) -> Response:
+    """Lead a form (303) to the page that says what to do about a problem."""
+    g.code = problem.code
+    return make_response(redirect(address, 303))
 
 
 def _reads_html() -> bool:

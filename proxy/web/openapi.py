@@ -99,7 +99,14 @@ PATH_PARAMETERS: Mapping[str, Members] = {
 }
 GUESSED = {"public_id", "launch_key"}  # too many wrong ones are refused otherwise
 # Blueprints whose routes are described in a group with others' (a tag, in OpenAPI).
-GROUPS = {"events": "sessions", "go": "handoff", "qr": "handoff", "t": "embed", "static": "embed"}
+GROUPS = {
+    "challenge": "sessions",
+    "events": "sessions",
+    "go": "handoff",
+    "qr": "handoff",
+    "t": "embed",
+    "static": "embed",
+}
 SECURITY = {
     "dashboard_password": {"type": "http", "scheme": "basic", "description": "Any user name."},
     "dashboard_cookie": {"type": "apiKey", "in": "cookie", "name": "tryon_dashboard"},
@@ -227,6 +234,8 @@ def _schemas() -> Members:
         "retry_after": integer | {"description": "Seconds, as in the header Retry-After."},
         "reason": STRING,
         "parameter": STRING,
+        "challenge_url": STRING
+        | {"format": "uri", "description": "Where a person passes a challenge and goes on."},
         "message": STRING | {"description": "For the shopper, in their language."},
         "strings": WORDS,
         "errors": {"type": "array", "items": object_of({"field": STRING, "message": STRING})},

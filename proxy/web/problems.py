@@ -28,6 +28,7 @@ PROBLEMS: dict[str, Kind] = {
     "prefetch_refused": Kind(
         403, "Prefetch refused", "This link does something; it is not prefetched."
     ),
+    "challenge_failed": Kind(403, "Challenge failed", "The challenge was not passed.", True),
     "not_found": Kind(404, "Not found", "There is nothing here."),
     "method_not_allowed": Kind(405, "Method not allowed", "This address does not take that."),
     "request_timeout": Kind(408, "Request timeout", "The body came too slowly.", True),
@@ -46,6 +47,9 @@ PROBLEMS: dict[str, Kind] = {
     ),
     "unavailable": Kind(503, "Unavailable", "Try-on is not available now.", True),
     "busy": Kind(503, "Busy", "The try-on service is busy. Wait a little.", True),
+    "challenge_unavailable": Kind(
+        503, "Challenge unavailable", "No challenge can be passed now. Try again in a moment.", True
+    ),
     "storage_unavailable": Kind(
         503, "Storage unavailable", "Nothing can be stored now. Send it again later.", True
     ),

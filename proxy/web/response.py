@@ -17,8 +17,9 @@ REQUEST_ID = "tryon.request_id"  # in WSGI's environ
 
 # Pages load what is ours, and pictures from the merchant's own hosts. Nothing is inline.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
-    "connect-src 'self'; form-action 'self'{form_action}; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'{service}; style-src 'self'{service}; "
+    "img-src 'self' https: data:; connect-src 'self'{service}; "
+    "form-action 'self'{form_action}; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -37,7 +38,7 @@ class Envelope:
     def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
         self._app = app
         headers = HEADERS | {
-            "Content-Security-Policy": POLICY.format(form_action=""),
+            "Content-Security-Policy": POLICY.format(form_action="", service=""),
             "Cache-Control": "no-store",
         }
         if settings.public_url.startswith("https://"):
@@ -66,4 +67,17 @@ def answer(members: Mapping[str, Any], status: int = 200) -> Response:
 def policy_with_form_target(url: str) -> str:
     """Return the pages' policy for one whose form's answer leads to this URL."""
     target = urlsplit(url)
-    return POLICY.format(form_action=f" {target.scheme}://{target.netloc}")
+    return POLICY.format(form_action=f" {target.scheme}://{target.netloc}", service="")
+
+
+def policy_with_service(script: str) -> str:
+    """Return the pages' policy for one with the script of a service, and what that loads.
+
+    A host `js.` speaks for its domain: hCaptcha has its frames and styles on other hosts of it.
+    """
+    url = urlsplit(script)
+    domain = url.netloc.removeprefix("js.")
+    hosts = f" {url.scheme}://{domain}"
+    if domain != url.netloc:
+        hosts += hosts.replace("//", "//*.")
+    return f"{POLICY.format(form_action='', service=hosts)}; frame-src{hosts}"

@@ -18,6 +18,12 @@ LEAST = {
     "TRYON_PUBLIC_URL": "https://tryon.shop.example",
     "TRYON_SECRET_KEY": KEY,
 }
+CHALLENGE = {
+    "TRYON_CHALLENGE_URL": "https://challenge.example/siteverify",
+    "TRYON_CHALLENGE_SCRIPT": "https://challenge.example/api.js?render=explicit",
+    "TRYON_CHALLENGE_SITE_KEY": "0x4AAA",
+    "TRYON_CHALLENGE_SECRET": "0x4BBB",
+}
 SECRETS = [each.name for each in DEFINITIONS if each.secret]
 ROOT = Path(__file__).parents[2]
 
@@ -83,13 +89,14 @@ def test_what_is_secret_is_told_by_its_type() -> None:
         "CLICK_SECRET",
         "DASHBOARD_PASSWORD",
         "METRICS_TOKEN",
+        "CHALLENGE_SECRET",
     ]
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_no_secret_is_shown(name: str) -> None:
     value = WHSEC if name == "TRYON_CALLBACK_SECRET" else CANARY * 3
-    environ = LEAST | {name: value}
+    environ = LEAST | CHALLENGE | {name: value}
     assert value not in repr(load(environ))
     assert {row.name: row.shown for row in settings.table(environ)}[name] == "set"
 
@@ -104,10 +111,11 @@ def test_every_setting_can_come_from_a_file(name: str, tmp_path: Path) -> None:
     samples |= {"TRYON_ALLOWED_ORIGINS": "https://a.example", "TRYON_MERCHANT_NAME": "Söhne"}
     samples |= {"TRYON_CATALOG": str(tmp_path / "value"), "TRYON_LOGO_URL": "https://a.example/l"}
     defaults = {each.name: each.default for each in DEFINITIONS}
-    value = samples.get(name) or defaults[name]
+    value = (samples | CHALLENGE).get(name) or defaults[name]
     assert value
     (tmp_path / "value").write_text(f" {value}\n\n")
-    rest = {key: text for key, text in LEAST.items() if key != name}
+    given = LEAST | CHALLENGE if name in CHALLENGE else LEAST
+    rest = {key: text for key, text in given.items() if key != name}
     by_file = rest | {f"{name}_FILE": str(tmp_path / "value")}
     assert load(by_file) == load(rest | {name: value})
     row = {row.name: row for row in settings.table(by_file)}[name]
@@ -487,3 +495,34 @@ def test_the_documentation_is_the_generated_text() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == settings.document(), (
         "run: python -m proxy.settings"
     )
+
+
+def test_a_challenge_is_set_up_whole_or_not_at_all() -> None:
+    read = load(LEAST | CHALLENGE)
+    assert read.challenge_url == "https://challenge.example/siteverify"
+    assert read.challenge_script == "https://challenge.example/api.js?render=explicit"
+    assert read.challenge_site_key == "0x4AAA"
+    assert read.challenge_secret
+    assert read.challenge_secret.get_secret_value() == "0x4BBB"
+    assert load(LEAST).challenge_url is None
+
+
+@pytest.mark.parametrize("name", CHALLENGE)
+def test_what_a_challenge_lacks_is_named(name: str) -> None:
+    needs = "A challenge needs its URL, SCRIPT, SITE_KEY and SECRET."
+    assert the_problem(**CHALLENGE | {name: ""}) == f"{name} is not set. {needs}"
+    found = problems(LEAST | {name: CHALLENGE[name]})
+    assert found == [f"{each} is not set. {needs}" for each in CHALLENGE if each != name]
+
+
+@pytest.mark.parametrize("name", ["TRYON_CHALLENGE_URL", "TRYON_CHALLENGE_SCRIPT"])
+def test_a_challenge_is_not_asked_in_the_clear(name: str) -> None:
+    problem = the_problem(**CHALLENGE | {name: "http://challenge.example/x"})
+    assert problem.startswith(f"{name} must begin with https://.")
+    assert load(LEAST | CHALLENGE | {name: "http://127.0.0.1:8080/x"})
+
+
+@pytest.mark.parametrize("wrong", ["two words", "a\u00e9", "x" * 201])
+def test_a_site_key_is_copied_whole(wrong: str) -> None:
+    problem = the_problem(**CHALLENGE | {"TRYON_CHALLENGE_SITE_KEY": wrong})
+    assert problem.startswith("TRYON_CHALLENGE_SITE_KEY has whitespace or a character")

@@ -52,6 +52,7 @@ def test_a_client_has_its_rate_whatever_address_it_claims(limited: Shop, vendor:
     assert vendor.calls(product_id) == 5
     answer = limited.click(product_id)
     assert 0 < int(answer.headers["Retry-After"]) <= 3600
+    assert "challenge_url" not in answer.json()  # none is set up
     # Who only looks, or clicks what is there, is not held up.
     session = rows(limited, "SELECT public_id FROM attempts LIMIT 1")[0][0]
     assert limited.click(product_id, resume=session).status_code == 200

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from proxy.cli import cli
 from proxy.cli.doctor import Check, checks
 from proxy.settings import load
+from tests.siteverify import SECRET, running_service
 
 SHOP = "https://shop.example/try-on"
 VENDOR = "http://127.0.0.1:9/v1"  # where nothing listens
@@ -151,6 +152,30 @@ def test_the_doctor_says_which_callbacks_are_believed(
     check = found(environ, "callbacks")
     assert check.ok
     assert says in check.found
+
+
+@pytest.mark.parametrize(
+    ("word", "ok", "says"),
+    [
+        ("wrong", True, "the service answers, and takes the secret"),
+        ("secret", False, "the service fails: status 200, invalid-input-secret"),
+        ("garbage", False, "the service fails: status 200, not_json"),
+        ("ok", None, "the service takes any answer"),
+    ],
+)
+def test_the_secret_of_a_challenge_is_tried(
+    environ: dict[str, str], word: str, ok: bool | None, says: str
+) -> None:
+    with running_service() as service:
+        service.word = word
+        check = found(environ | service.settings, "challenge")
+    assert (check.ok, check.found) == (ok, says)
+    assert ("TRYON_CHALLENGE_SECRET" in check.mend) is not ok
+    assert SECRET not in str(check)
+
+
+def test_without_a_challenge_there_is_nothing_to_try(environ: dict[str, str]) -> None:
+    assert "challenge" not in [check.name for check in checks(load(environ))]
 
 
 def test_a_setting_that_nobody_reads_is_told(

@@ -13,7 +13,7 @@ import pytest
 from proxy.refusals import Refusal
 from proxy.settings import load
 from proxy.tryon import limits
-from proxy.tryon.limits import Limits
+from proxy.tryon.limits import ClientOverRate, LimitReached, Limits
 from storage.sqlite.connection import connect
 from storage.sqlite.counters import SQLiteCounters
 
@@ -357,3 +357,93 @@ def test_so_many_different_things_may_be_named_in_a_day(build: Build, clock: Clo
     assert (problem.code, problem.wait_s) == ("rate_limited", (midnight - clock.at_ms) // 1000)
     clock.at_ms += 86_400_000
     assert named(one, 6, 7) == [6, 7]
+
+
+# --- Passes ---------------------------------------------------------------------------------------
+
+CHALLENGE = {
+    "TRYON_CHALLENGE_URL": "https://challenge.example/siteverify",
+    "TRYON_CHALLENGE_SCRIPT": "https://challenge.example/api.js",
+    "TRYON_CHALLENGE_SITE_KEY": "site",
+    "TRYON_CHALLENGE_SECRET": "secret",
+    "TRYON_CLIENT_RATE": "2/day",
+}
+
+
+def test_a_pass_is_for_five_sessions_within_ten_minutes(build: Build, clock: Clock) -> None:
+    one, other = build(**CHALLENGE), build(**CHALLENGE)
+    assert admitted(lambda: session(one), 9) == 2
+    one.give_pass("192.0.2.9")
+    assert admitted(lambda: session(other), 3) == 3
+    assert admitted(lambda: session(one), 9) == 2
+    other.give_pass("192.0.2.9")
+    clock.at_ms += 600_000
+    assert admitted(lambda: session(one), 9) == 0
+    one.give_pass("192.0.2.9")
+    clock.at_ms += 599_999
+    assert admitted(lambda: session(one), 9) == 5
+
+
+def test_a_pass_is_for_one_client(build: Build) -> None:
+    limits = build(**CHALLENGE)
+    for client in ("192.0.2.9", "192.0.2.8", "2001:db8::1", "2001:db8:0:1::1"):
+        assert admitted(lambda c=client: session(limits, c), 9) == 2
+    limits.give_pass("192.0.2.9")
+    limits.give_pass("2001:db8::1")
+    assert admitted(lambda: session(limits, "192.0.2.8"), 9) == 0
+    assert admitted(lambda: session(limits, "2001:db8:0:1::1"), 9) == 0
+    assert admitted(lambda: session(limits, "2001:db8::2"), 9) == 5  # in the same /64
+
+
+def test_a_pass_leads_over_the_rate_of_a_wider_network_too(build: Build) -> None:
+    limits = build(**CHALLENGE)
+    neighbours = (f"2001:db8:0:{n:x}::1" for n in range(1, 9))
+    assert admitted(lambda: session(limits, next(neighbours)), 8) == 8  # all of a /56
+    assert isinstance(refusal(lambda: session(limits, "2001:db8::1")), ClientOverRate)
+    limits.give_pass("2001:db8::1")
+    assert admitted(lambda: session(limits, "2001:db8::1"), 9) == 5
+
+
+def test_a_pass_is_not_spent_while_the_rate_has_room(build: Build, clock: Clock) -> None:
+    limits = build(**CHALLENGE)
+    limits.give_pass("192.0.2.9")
+    assert admitted(lambda: session(limits), 9) == 7
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"TRYON_SESSION_RATE": "3/hour"}, "rate_limited"),
+        ({"TRYON_PRODUCT_RATE": "3/hour"}, "rate_limited"),
+        ({"TRYON_DAILY_SESSIONS": "3"}, "budget_exhausted"),
+        ({"TRYON_MONTHLY_SESSIONS": "3"}, "budget_exhausted"),
+    ],
+)
+def test_a_pass_leads_over_nothing_but_the_rate_of_a_client(
+    build: Build, limit: dict[str, str], code: str
+) -> None:
+    limits = build(**CHALLENGE, **limit)
+    assert admitted(lambda: session(limits), 9) == 2
+    limits.give_pass("192.0.2.9")
+    assert admitted(lambda: session(limits), 2) == 1
+    found = refusal(lambda: session(limits))
+    assert (type(found), found.code) == (LimitReached, code)
+    found = refusal(lambda: session(limits, "192.0.2.8"))
+    assert (type(found), found.code) == (LimitReached, code)
+
+
+def test_who_has_no_pass_waits_for_the_rate(build: Build, clock: Clock) -> None:
+    limits = build(**CHALLENGE | {"TRYON_CLIENT_RATE": "2/minute"})
+    assert admitted(lambda: session(limits), 9) == 2
+    found = refusal(lambda: session(limits))
+    assert (type(found), found.code, found.wait_s) == (
+        ClientOverRate,
+        "rate_limited",
+        60,
+    )
+
+
+def test_without_a_challenge_there_is_no_pass(build: Build) -> None:
+    limits = build(TRYON_CLIENT_RATE="2/day")
+    limits.give_pass("192.0.2.9")
+    assert admitted(lambda: session(limits), 9) == 2

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from proxy.web.response import policy_with_service
 from tests.servers import (
     DESKTOP,
     ROOT,
@@ -122,3 +123,20 @@ def test_behind_tls_browsers_are_told_to_stay_there(prefixed: Shop, vendor: Vend
     page = http().get(shop.url + path.replace("/sessions/", "/handoff/"))
     assert set(re.findall(r'(?:src|href|action)="(?!https://tryon\.shop\.example/prefix/)([^"]*)"',
                           page.text)) == set()  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "hosts"),
+    [
+        ("https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit",
+         "https://challenges.cloudflare.com"),
+        ("https://js.hcaptcha.com/1/api.js", "https://hcaptcha.com https://*.hcaptcha.com"),
+        ("https://captcha.shop.example:8443/api.js", "https://captcha.shop.example:8443"),
+    ],
+)  # fmt: skip
+def test_a_challenges_page_lets_in_what_the_service_says_it_needs(script: str, hosts: str) -> None:
+    policy = policy_with_service(script).split("; ")
+    assert f"frame-src {hosts}" in policy
+    for directive in ("script-src", "style-src", "connect-src"):
+        assert f"{directive} 'self' {hosts}" in policy
+    assert {"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'"} < set(policy)

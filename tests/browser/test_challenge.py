@@ -1,0 +1,73 @@
+"""The challenge's page, with a service of another origin on it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser import fonts
+from tests.browser.test_access import SCHEMES, faults
+from tests.browser.test_layout import at_each_width
+from tests.servers import Shop, Vendor, running_shop, unique
+from tests.siteverify import Service, running_service
+
+Contexts = Callable[..., BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running_service() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory, vendor: Vendor, service: Service
+) -> Iterator[Shop]:
+    """Nobody may start a second session today without a challenge."""
+    settings = service.settings | {"TRYON_CLIENT_RATE": "1/day", "TRYON_DEMO": "1"}
+    with running_shop(tmp_path_factory.mktemp("guarded"), vendor, **settings) as shop:
+        shop.click(unique())
+        yield shop
+
+
+def address(shop: Shop, **click: str) -> str:
+    return f"{shop.url}/challenge?{urlencode({'product_id': 'sku-1'} | click)}"
+
+
+def test_a_person_goes_on_to_the_try_on(
+    context: Contexts, guarded: Shop, service: Service, vendor: Vendor
+) -> None:
+    sku = unique()
+    service.script = service.script.replace("ok-browser", unique("ok"))
+    page = context().new_page()
+    page.goto(f"{guarded.url}/t/{sku}")
+    page.get_by_role("button", name="Try it on").click()
+    page.wait_for_url("**/challenge?*")
+    expect(page.get_by_role("heading")).to_contain_text("Please confirm")
+    expect(page.frame_locator("iframe").get_by_text("I am a person")).to_be_visible()
+    assert page.evaluate("broken") == []
+    page.get_by_role("button", name="Start the try-on").click()
+    page.wait_for_url("**/handoff/**")
+    assert vendor.calls(sku) == 1
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_nothing_on_it(context: Contexts, guarded: Shop, scheme: Any) -> None:
+    page = context(color_scheme=scheme).new_page()
+    page.goto(address(guarded, again="1"))
+    expect(page.get_by_role("alert")).to_have_text("Please try again in a moment.")
+    page.frame_locator("iframe").get_by_text("I am a person").wait_for()
+    assert faults(page) == []
+    assert page.evaluate("shift") == 0
+
+
+def test_nothing_sticks_out_of_it(context: Contexts, font: str, guarded: Shop) -> None:
+    opened = context()
+    fonts.dress(opened, font)
+    page: Page = opened.new_page()
+    for lang in ("ar", "de", "fi"):
+        assert at_each_width(page, address(guarded, locale=lang, again="1")) == {}, lang
+        assert page.evaluate("document.documentElement.lang") == lang

@@ -108,6 +108,17 @@ def test_it_takes_one_right_signature_among_others() -> None:
     assert signature_is_valid([FIRST], BODY, headers)
 
 
+def test_it_signs_once_for_each_secret_however_many_signatures_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    headers = signed()
+    headers["webhook-signature"] = "v1,AAAA " * 1_000 + headers["webhook-signature"]
+    signing, sign = [], Webhook.sign
+    monkeypatch.setattr(Webhook, "sign", lambda *what: signing.append(1) or sign(*what))
+    assert signature_is_valid([SECOND, FIRST], BODY, headers)
+    assert len(signing) == 2
+
+
 @pytest.mark.parametrize(
     ("age_s", "valid"), [(590, True), (-590, True), (620, False), (-620, False)]
 )

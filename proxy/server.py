@@ -8,6 +8,7 @@ share what the master has when it forks them.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from itertools import count
 from types import FrameType
 from typing import Any
@@ -31,6 +32,8 @@ MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open a
 # For a piece of an answer that its client does not take. Reads of a body end by it too: it must be
 # longer than their own deadline (15), or they would not be known as slow.
 WRITE_DEADLINE_S = 16.0
+MOST_CHUNKS = 4_096  # of a body; with a byte in each, even a small one costs a worker much time
+MOST_ABOUT = 8 * 1024  # bytes that stand before a chunk (its size), or after the last (trailers)
 MOST_LEFT = 64 * 1024  # bytes of a body that are read only to use the connection again
 HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(:\d*)?", re.ASCII)  # RFC 9112, 3.2
 CHUNK_ERRORS = (
@@ -73,12 +76,34 @@ class UnreadableBody(errors.InvalidHeader):  # type: ignore[misc]
         return "The body's chunks cannot be read"
 
 
+class Chunks(body.ChunkedReader):  # type: ignore[misc]
+    """Chunks with a bound on what is no part of the body: gunicorn would read on to its end, and
+    from its beginning at each piece."""
+
+    _number = 0
+
+    def parse_chunk_size(self, unreader: Any, data: bytes | None = None) -> Any:
+        self._number += 1
+        if self._number > MOST_CHUNKS:
+            raise errors.InvalidChunkSize("one too many")
+        return super().parse_chunk_size(unreader, data)
+
+    def get_data(self, unreader: Any, read: BytesIO) -> None:
+        if read.tell() > MOST_ABOUT:
+            raise errors.InvalidChunkExtension("too long")
+        gevent.sleep(0)  # what has come already is read without a turn for others, or for deadlines
+        super().get_data(unreader, read)
+
+
 class Body(body.Body):  # type: ignore[misc]
     """A body that takes its connection with it, once a read of it has failed: how far it came is
     not known, and what follows could be taken for a request."""
 
     def __init__(self, request: "Request") -> None:
-        super().__init__(request.body.reader)
+        reader = request.body.reader
+        if isinstance(reader, body.ChunkedReader):
+            reader = Chunks(request, request.unreader)
+        super().__init__(reader)
         self._request = request
 
     def read(self, size: int | None = None) -> bytes:

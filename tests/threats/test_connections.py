@@ -81,7 +81,19 @@ def test_a_small_body_that_no_route_reads_leaves_its_connection_open(shop: Shop)
     assert b"HTTP/1.1 200 OK" in answer
 
 
-@pytest.mark.parametrize("chunks", [b"zz\r\n", b"1\r\nabc\r\n", b"1;a\rb\r\nc\r\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"zz\r\n",
+        b"1\r\nabc\r\n",
+        b"1;a\rb\r\nc\r\n0\r\n\r\n",
+        b"0" * 12_000,
+        b"1;" + b"a" * 12_000,
+        b"0\r\na: " + b"b" * 12_000,
+        b"1\r\n \r\n" * 4_097 + b"0\r\n\r\n",
+    ],
+    ids=["size", "end", "extension", "long size", "long extension", "long trailer", "many"],
+)
 @pytest.mark.parametrize("path", ["/healthz", "/callbacks/nobody-s", "/sessions/x/cancel"])
 def test_bad_chunks_that_no_route_reads_are_one_answer_and_one_line(
     quiet_shop: Shop, path: str, chunks: bytes
@@ -99,11 +111,12 @@ def test_bad_chunks_that_no_route_reads_are_one_answer_and_one_line(
     assert "Traceback" not in quiet_shop.logged()[before:]
 
 
-def test_what_follows_a_body_that_broke_off_is_no_request(shop: Shop) -> None:
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"1;" + b"a" * 12_000, b"0\r\na: " + b"b" * 12_000])
+def test_what_follows_a_body_that_broke_off_is_no_request(shop: Shop, chunks: bytes) -> None:
     with connected(shop) as connection:
         head = f"POST /sessions HTTP/1.1\r\nHost: shop\r\nOrigin: {shop.origin}\r\n"
         head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        connection.sendall(head.encode() + b"zz\r\n")
+        connection.sendall(head.encode() + chunks)
         first = connection.recv(4096)
         with suppress(OSError):
             connection.sendall(HEALTHZ)

@@ -99,13 +99,16 @@ class Live:
         """Take over this request's connection, whose answer has sent `first`.
 
         False where that cannot be (another server, TLS, no room, the end of the worker, or of the
-        attempt): the answer ends then, and its page asks again in RECONNECT_MS.
+        attempt, events that cannot be read): the answer ends then, and its page asks again in
+        RECONNECT_MS.
         """
         connection = environ.get("gunicorn.socket")
         protocol = environ["SERVER_PROTOCOL"]
         if connection is None or isinstance(connection, ssl.SSLSocket) or protocol > "HTTP/1.1":
             return False
         if self._closed or self._open >= self._room or state(attempt) in TERMINAL:
+            return False
+        if not self._open and not self._begin():
             return False
         # A duplicate would leave the event loop watching the other one's number.
         fd = connection.detach()
@@ -128,9 +131,14 @@ class Live:
         data = to_json(view(attempt, self._links))
         return b"event: state\nid: %b\ndata: %b\n\n" % (etag(attempt).encode(), data)
 
-    def _add(self, stream: _Stream) -> None:
-        if not self._open:
+    def _begin(self) -> bool:
+        """Note where the events end, from where to tell of them; False if nobody knows."""
+        with suppress(StorageUnavailable):
             self._position = self._store.position()
+            return True
+        return False
+
+    def _add(self, stream: _Stream) -> None:
         self._streams.setdefault(stream.attempt_id, set()).add(stream)
         self._beats.append(stream)
         self._count(1)

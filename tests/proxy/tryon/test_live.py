@@ -266,6 +266,17 @@ def test_where_it_cannot_have_the_connection_the_page_has_to_ask_again(
     assert not lives.take_over(WAITING, browser.environ | environ)
 
 
+def test_where_the_events_cannot_be_read_the_page_has_to_ask_again(
+    lives: Live, facts: Facts, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> int:
+        raise StorageUnavailable("a page of the file is damaged")
+
+    monkeypatch.setattr(facts, "position", fail)
+    assert not lives.take_over(WAITING, browser.environ)
+    assert browser.environ["gunicorn.socket"].fileno() > 0  # the server's, who closes it
+
+
 def test_when_there_is_no_more_room_the_page_has_to_ask_again(
     facts: Facts, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

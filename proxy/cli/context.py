@@ -27,13 +27,13 @@ def load_settings() -> Settings:
         raise click.ClickException("\n".join(error.problems)) from None
 
 
-def with_database(command: Command) -> Command:
+def with_database(command: Command, *, may_be_new: bool = False) -> Command:
     """Give a command the open database; what goes wrong ends it in a sentence."""
 
     @wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         try:
-            with sentences(), closing(opened(load_settings())) as database:
+            with sentences(), closing(opened(load_settings(), may_be_new=may_be_new)) as database:
                 command(database, *arguments, **options)
         except BadQuestion as error:
             raise click.UsageError(f"--{error}") from None
@@ -41,8 +41,12 @@ def with_database(command: Command) -> Command:
     return run
 
 
-def opened(settings: Settings) -> Database:
+def opened(settings: Settings, *, may_be_new: bool = True) -> Database:
     """Open the database. :raises StorageUnavailable: it cannot be opened."""
+    # Of an empty one, made in the wrong folder, a command would say that nothing had to be erased.
+    if not (may_be_new or settings.database.exists()):
+        where = settings.database.absolute()
+        raise StorageUnavailable(f"there is no {where}; TRYON_DATABASE says where it is")
     return open_database(settings.database, settings.timezone)
 
 

@@ -5,6 +5,7 @@ import math
 import random
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import click
@@ -111,7 +112,7 @@ def _pick(dice: random.Random, weights: dict[str, int]) -> str:
     help="How many days back it goes.",
 )
 @click.option("--force", is_flag=True, help="Even where there are events already.")
-@with_database
+@partial(with_database, may_be_new=True)
 def demo_data(database: Database, days: int, force: bool) -> None:
     """Fill the database with a believable past of the demo shop."""
     if database.maintenance.count("events") and not force:

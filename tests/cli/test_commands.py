@@ -21,3 +21,12 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 def test_a_command_on_no_database_is_a_sentence(shop: Shop) -> None:
     shop.environ["TRYON_DATABASE"] = "sqlite:////nowhere/at/all.db"
     assert "the database:" in told(shop, "stats", status=1)
+
+
+@pytest.mark.parametrize("command", ["erase", "verify", "purge", "stats", "export"])
+def test_a_command_makes_no_database_where_none_is(shop: Shop, command: str) -> None:
+    elsewhere = shop.folder / "elsewhere.db"
+    shop.environ["TRYON_DATABASE"] = "sqlite:///elsewhere.db"
+    arguments = {"erase": ["cart-1"], "export": ["attempts"]}.get(command, [])
+    assert f"there is no {elsewhere}" in told(shop, command, *arguments, status=1)
+    assert not elsewhere.exists()

@@ -32,3 +32,23 @@ def test_where_there_is_no_room_it_counts_for_nobody(number: int) -> None:
         assert 900 < len(found) < 1_200
         assert {*map(tuple, found.values())} == {(0.0,) * 12 + (1.0,)}
     assert [*Seat(509)] == []
+
+
+def test_a_seat_may_be_full_to_the_last_word() -> None:
+    seat = Seat(508)
+    seat.numbers("x", 16_382)[16_381] += 1
+    seat.numbers("y", 1)[0] += 1
+    assert [(key, numbers[16_381]) for key, numbers in Seat(508)] == [("x", 1.0)]
+
+
+def test_a_series_can_be_read_as_soon_as_it_is_seen() -> None:
+    seat, read = Seat(507), []
+
+    class Heads:
+        def __setitem__(self, at: int, head: int) -> None:
+            heads[at] = head
+            read.extend((key, [*numbers]) for key, numbers in Seat(507))
+
+    heads, seat._heads = seat._heads, Heads()
+    seat.numbers(KEY, 2)
+    assert read == [(KEY, [0.0, 0.0])]

@@ -3,7 +3,7 @@
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -79,6 +79,33 @@ def test_a_job_that_another_worker_does_is_left_to_it(
     holder.communicate(timeout=30)
     expiry.do_jobs(database.store, database.jobs)
     assert ran == [("replay", "--quiet")]
+
+
+def test_a_job_that_another_worker_has_done_meanwhile_is_not_done_again(
+    database: Database, ran: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job("replay", 1)
+    database.jobs.put(job)
+    claim = database.store.claim
+
+    def done_by_another(key: str) -> AbstractContextManager[bool]:
+        database.jobs.done(job)
+        return claim(key)
+
+    monkeypatch.setattr(database.store, "claim", done_by_another)
+    expiry.do_jobs(database.store, database.jobs)
+    assert ran == []
+
+
+def test_a_job_that_failed_after_long_work_is_not_all_that_the_machine_does(
+    database: Database, ran: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter(range(now_ms(), now_ms() + 10**9, 3_600_000))  # an hour later at each look
+    monkeypatch.setattr(expiry, "now_ms", lambda: next(moments))
+    database.jobs.put(Job("fails", 1))
+    expiry.do_jobs(database.store, database.jobs)
+    (again,) = [job for job in database.jobs.waiting() if job.command == "fails"]
+    assert again.due_ms > now_ms() + 10 * 3_600_000
 
 
 def test_a_purge_is_due_every_six_hours_however_often_workers_start(

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from proxy.strict_json import Unreadable
-from proxy.upstream.completion import Completion, read_callbacks
+from proxy.upstream.completion import Completion, callback_event, read_callbacks
 from proxy.upstream.outcomes import OUTCOMES, outcome_of
 from tests.shapes import SHAPES
+
+WIDE: dict[str, object] = {f"object {n}": {} for n in range(49)} | {"the next": {"state": "done"}}
 
 
 def told(body: object) -> list[Completion]:
@@ -61,6 +63,10 @@ def refusal(body: bytes) -> str:
         (b"x=%00&state=done", "bad_value"),
         (b"[" + b",".join([b'{"state": "done"}'] * 51) + b"]", "too_many"),
         (b'{"a": {"b": {"c": {"d": {"state": "done"}}}}}', "no_state"),
+        (
+            json.dumps({f"a{n}": {} for n in range(49)} | {"z": {"state": "done"}}).encode(),
+            "no_state",
+        ),
     ],
 )
 def test_it_names_why_a_callback_is_unreadable(body: bytes, reason: str) -> None:
@@ -284,6 +290,26 @@ def test_an_absurd_time_is_kept_but_not_believed(value: object) -> None:
     read = callback(ended_at=value)
     assert read.ended_at is None
     assert read.extra == {"ended_at": value}
+
+
+@pytest.mark.parametrize(
+    ("off_ms", "believed"),
+    [(0, True), (600_000, True), (-600_000, True), (600_001, False), (-600_001, False)],
+)
+def test_the_vendors_time_is_shown_where_it_can_be_right(off_ms: int, believed: bool) -> None:
+    at = 1_774_375_202_500
+    told = callback_event("a" * 32, at, callback(ended_at=at + off_ms))
+    assert told.occurred_ms == at + off_ms * believed
+    assert told.received_ms == at
+
+
+def test_a_redelivery_has_the_same_key_whatever_its_times_and_another_word_has_not() -> None:
+    def key(received_ms: int, **members: object) -> str:
+        return callback_event("a" * 32, received_ms, callback(**members)).key
+
+    first = key(1_774_375_202_500, ended_at=1_774_375_202)
+    assert key(1_774_375_902_500, ended_at=1_774_375_902, attempt=2) == first
+    assert len({first, key(0, state="failed"), key(0, session_id="t")}) == 3
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from storage.sqlite.counters import SQLiteCounters
+from storage.sqlite.counters import WAITS, SQLiteCounters
 from storage.store import FilesGone, Limit, Taken
 
 
@@ -86,6 +87,23 @@ def test_every_full_limit_of_a_group_is_named(counters: SQLiteCounters) -> None:
     assert counters.take(0, limits).full == {"month": 9_000, "day": 5_000}
 
 
+def test_what_became_free_in_between_is_not_let_in_uncounted(
+    counters: SQLiteCounters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits, other = [Limit("day", 1, 5_000)], SQLiteCounters(tmp_path / "counters")
+    counters.take(0, limits)
+    look = counters._of
+
+    def put_back_before(statement: str, *rest: Any) -> list[Any]:
+        if statement == WAITS:  # another worker's session was not made after all
+            other.add("day", -1, 5_000, 0)
+        return look(statement, *rest)
+
+    monkeypatch.setattr(counters, "_of", put_back_before)
+    assert counters.take(0, limits) == Taken({}, {"day": 1})
+    assert counters.take(0, limits) == Taken({"day": 1}, {})
+
+
 def test_it_adds_and_forgets_what_is_past(counters: SQLiteCounters) -> None:
     counters.add("failures", 1, until_ms=100, now_ms=10)
     counters.add("failures", 1, until_ms=200, now_ms=50)
@@ -112,6 +130,13 @@ def test_all_agree_on_what_the_first_proposed_until_it_is_past(tmp_path: Path) -
     assert one.agree("salt", 5, 1_000, now_ms=0) == (5, 1_000)
     assert other.agree("salt", 9, 1_000, now_ms=1) == (5, 1_000)
     assert other.agree("salt", 9, 2_000, now_ms=1_000) == (9, 2_000)
+
+
+def test_it_lists_what_begins_alike_and_is_not_past(counters: SQLiteCounters) -> None:
+    for key, until_ms in (("a:1", 1_000), ("a:2", 2_000), ("b", 1_000), ("b:1", 2_000)):
+        counters.put(key, 7, until_ms)
+    assert counters.under("a:", 999, "b") == {"a:1": (7, 1_000), "a:2": (7, 2_000), "b": (7, 1_000)}
+    assert counters.under("a:", 1_000, "b") == {"a:2": (7, 2_000)}
 
 
 def test_it_drops_and_prunes(counters: SQLiteCounters) -> None:

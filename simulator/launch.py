@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from simulator import callbacks
+from simulator.catalog import product_of
 from simulator.vendor import Session, the_vendor
 
 blueprint = Blueprint("launch", __name__)
@@ -17,17 +18,18 @@ ENDINGS = ("completed", "abandoned", "failed")
 
 @blueprint.get("/s/<session_id>")
 def show(session_id: str) -> tuple[str, int]:
+    """Ask for the camera, then show the product worn: `?camera` says that it was allowed."""
     session = _find(session_id)
     if session.over:
-        return render_template("ended.html", session=session), 200
+        return _page("ended.html", session), 200
     if time.time() >= session.expires_at:
-        return render_template("ended.html", session=session, expired=True), 410
+        return _page("ended.html", session, expired=True), 410
     # A link preview asks with HEAD, and no shopper has come by that.
     vendor, scenario = the_vendor(), session.scenario
     first = request.method == "GET" and vendor.start(session)
     if first and scenario.ends and scenario.when == "once opened":
         callbacks.in_background(0.3, callbacks.conclude, vendor, session, scenario.ends)
-    return render_template("launch.html", session=session), 200
+    return _page("worn.html" if "camera" in request.args else "launch.html", session), 200
 
 
 @blueprint.post("/s/<session_id>")
@@ -53,7 +55,12 @@ def qr(session_id: str) -> Response:
 
 @blueprint.errorhandler(404)
 def unknown(_error: Exception) -> tuple[str, int]:
-    return render_template("ended.html", session=None), 404
+    return render_template("ended.html", session=None, product=None), 404
+
+
+def _page(template: str, session: Session, **values: object) -> str:
+    product = product_of(session.product_id)
+    return render_template(template, session=session, product=product, **values)
 
 
 def _find(session_id: str) -> Session:

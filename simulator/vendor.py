@@ -24,7 +24,7 @@ CATEGORIES: dict[str, dict[str, Any]] = {
     "eyewear": {"tracking": "face", "pupil_distance": "measured"},
     "headwear": {"tracking": "head"},
     "watches": {"tracking": "wrist"},
-    "jewelry": {"tracking": "hand"},
+    "jewelry": {"tracking": "neck"},
     "apparel": {"tracking": "body", "full_length": False},
 }
 

@@ -41,5 +41,6 @@ def product(product_id: str) -> Response:
         signature=request.args.get("signature"),
         title=known.title if known else None,
         image_url=known.image_url if known else None,
+        page_url=known.page_url if known else None,
     )
     return pages.kept(page, 60)

@@ -1,5 +1,6 @@
 """Real servers for tests: the vendor's simulator, and the app under gunicorn; both on loopback."""
 
+import json
 import os
 import random
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
+
+from proxy.catalog import demo
 
 ROOT = Path(__file__).parent.parent
 PHONE = (
@@ -194,10 +197,10 @@ class Shop:
 
 
 @contextmanager
-def running_vendor() -> Iterator[Vendor]:
+def running_vendor(**settings: str) -> Iterator[Vendor]:
     process = subprocess.Popen(
         [sys.executable, "-m", "simulator", "--port", "0", "--token", TOKEN],
-        env=SURROUNDINGS,
+        env=SURROUNDINGS | settings,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -212,14 +215,35 @@ def running_vendor() -> Iterator[Vendor]:
 
 
 @contextmanager
-def running_shop(folder: Path, vendor: Vendor, **settings: str) -> Iterator[Shop]:
-    shop = Shop(folder, vendor.url, free_port(), **settings)
+def running_shop(
+    folder: Path, vendor: Vendor, port: int | None = None, **settings: str
+) -> Iterator[Shop]:
+    shop = Shop(folder, vendor.url, port or free_port(), **settings)
     try:
         shop.start()
         yield shop
     finally:
         if shop.process.poll() is None:
             shop.stop()
+
+
+@contextmanager
+def running_demo(folder: Path) -> Iterator[tuple[Shop, Vendor]]:
+    """The demo shop with its catalogue, which the vendor's simulator knows too."""
+    port = free_port()
+    products = folder / "catalog.json"
+    products.write_text(json.dumps(demo.catalog(f"http://127.0.0.1:{port}")))
+    settings = {
+        "TRYON_DEMO": "1",
+        "TRYON_CATALOG": str(products),
+        "TRYON_CATEGORIES": ",".join(demo.CATEGORIES),
+        "TRYON_MERCHANT_NAME": "Fern & Field",
+    }
+    with (
+        running_vendor(SIMULATOR_CATALOG=str(products)) as vendor,
+        running_shop(folder, vendor, port, **settings) as shop,
+    ):
+        yield shop, vendor
 
 
 def unique(name: str = "sku") -> str:

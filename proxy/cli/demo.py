@@ -1,5 +1,6 @@
 """`tryon demo`, behind `make run`: the vendor simulator and the app with a demo shop."""
 
+import json
 import os
 import secrets
 import signal
@@ -15,9 +16,10 @@ import segno
 
 from proxy import settings
 from proxy.background import HERE, run_apart
+from proxy.catalog.demo import CATEGORIES, catalog
 from proxy.web.login import login_link
 
-STATE = HERE / "var"  # database, secrets and log, kept from one run to the next
+STATE = HERE / "var"  # database, secrets, catalogue and log, kept from one run to the next
 SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 START_S = 60.0
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - where it is asked for
@@ -76,8 +78,11 @@ def _port(host: str) -> int:
 
 
 def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:
-    """Settings of both servers; secrets are made at the first run and kept."""
+    """Settings of both servers; secrets are made at the first run and kept, the catalogue is
+    written anew, since it has addresses in it."""
     STATE.mkdir(mode=0o700, exist_ok=True)
+    products = STATE / "catalog.json"
+    products.write_text(json.dumps(catalog(shop), indent=2))
     return {
         "TRYON_API_TOKEN": SIMULATOR_TOKEN,
         "TRYON_API_URL": f"{vendor}/v1",
@@ -87,10 +92,13 @@ def _settings(shop: str, vendor: str, host: str, port: int) -> dict[str, str]:
         "TRYON_SECRET_KEY": _kept("secret", 32),
         "TRYON_DASHBOARD_PASSWORD": _kept("password", 9),
         "TRYON_DATABASE": f"sqlite:///{STATE / 'demo.db'}",
+        "TRYON_CATALOG": str(products),
+        "TRYON_CATEGORIES": ",".join(CATEGORIES),
         "TRYON_MERCHANT_NAME": os.environ.get("TRYON_MERCHANT_NAME", "Fern & Field"),
         "TRYON_DEMO": "1",
         "TRYON_WORKERS": os.environ.get("TRYON_WORKERS", "2"),
         "SIMULATOR_TOKEN": SIMULATOR_TOKEN,
+        "SIMULATOR_CATALOG": str(products),
         "HOST": host,
         "PORT": str(port),
     }

@@ -5,11 +5,13 @@ import math
 import random
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from proxy.catalog import demo
 from proxy.cli.context import progress, with_database
 from proxy.tryon.keys import new_token
 from proxy.upstream.completion import Completion, callback_event
@@ -19,8 +21,10 @@ from storage.events import Entry, Event, Receipt, UpstreamCall, event, new_attem
 DAY_MS = 86_400_000
 SESSION_MS = 900_000
 
+Option = TypeVar("Option")
+
 # Each value and its weight.
-PRODUCTS = {"trail-runner": 5, "court-classic": 4, "city-boot": 3, "linen-slip-on": 1}
+PRODUCTS = {product: product.share for product in demo.PRODUCTS if not product.shows}
 LOCALES = {"en-US": 6, "en-GB": 3, "de-DE": 2, "fr-FR": 2, "es-ES": 1}
 DEVICES = {"desktop": 5, "phone": 6, "tablet": 1}
 FAILURES = {"": 460, "upstream_timeout": 2, "upstream_error": 3, "not_available": 2}
@@ -39,10 +43,10 @@ def _clicks(dice: random.Random, day_ms: int, number: int) -> list[int]:
 def _attempt(dice: random.Random, at: int) -> Entry:
     """Draw an attempt that began at `at`, from the button's impressions to its ending."""
     attempt_id = new_attempt_id(at)
-    device = _pick(dice, DEVICES)
+    device, product = _pick(dice, DEVICES), _pick(dice, PRODUCTS)
     seen: dict[str, Any] = {
-        "product_id": _pick(dice, PRODUCTS),
-        "category": "footwear",
+        "product_id": product.product_id,
+        "category": product.category,
         "locale": _pick(dice, LOCALES),
         "device": device,
     }
@@ -50,7 +54,7 @@ def _attempt(dice: random.Random, at: int) -> Entry:
         event("impression", "", at - 9_000 * n, "button", key=f"impression:{new_token()}", **seen)
         for n in range(dice.randint(2, 6))
     ]
-    events.append(event("click", attempt_id, at, "button", **seen))
+    events.append(event("click", attempt_id, at, "button", title=product.title, **seen))
     took, code = round(dice.lognormvariate(5.2, 0.5)), _pick(dice, FAILURES)
     status = None if code else 200
     call = UpstreamCall(at, "create_session", status, code or None, took, 1, attempt_id)
@@ -99,7 +103,7 @@ def _shopper(
         yield callback_event(attempt_id, ended, told)
 
 
-def _pick(dice: random.Random, weights: dict[str, int]) -> str:
+def _pick(dice: random.Random, weights: dict[Option, int]) -> Option:
     return dice.choices(list(weights), list(weights.values()))[0]
 
 
@@ -111,14 +115,21 @@ def _pick(dice: random.Random, weights: dict[str, int]) -> str:
     show_default=True,
     help="How many days back it goes.",
 )
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Its last day, in UTC; without it, the past goes up to this moment.",
+)
 @click.option("--force", is_flag=True, help="Even where there are events already.")
 @partial(with_database, may_be_new=True)
-def demo_data(database: Database, days: int, force: bool) -> None:
+def demo_data(database: Database, days: int, until: datetime | None, force: bool) -> None:
     """Fill the database with a believable past of the demo shop."""
     if database.maintenance.count("events") and not force:
         raise click.ClickException("there are events already; --force adds to them")
     dice = random.Random(days)  # noqa: S311 - as many clicks each time
     now, clicks = now_ms(), 0
+    if until:
+        now = min(now, int(until.replace(tzinfo=UTC).timestamp() * 1000) + DAY_MS)
     today = now - now % DAY_MS
     with progress(days, "days") as advance:
         for number in range(days + 1):

@@ -1,9 +1,8 @@
 """A small shop to try everything in: `/` and `/shop/<product_id>`, under a strict policy."""
 
-from typing import NamedTuple
-
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
+from proxy.catalog.demo import PRODUCTS, DemoProduct
 from proxy.services import services
 from proxy.web.problems import Problem
 
@@ -13,54 +12,6 @@ STRICT_POLICY = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-
-
-class Shoe(NamedTuple):
-    """The product id's beginning picks a scenario in the vendor simulator."""
-
-    product_id: str
-    title: str
-    kind: str
-    price: str
-    picture: str
-    words: str
-
-
-SHOES = (
-    Shoe(
-        "trail-runner",
-        "Trail Runner 3",
-        "Running",
-        "€129",
-        "demo/trail-runner.svg",
-        "A light shoe for soft ground: grippy sole, roomy toes, and a heel that stays where it is.",
-    ),
-    Shoe(
-        "court-classic",
-        "Court Classic",
-        "Sneaker",
-        "€95",
-        "demo/court-classic.svg",
-        "White leather, gum sole, nothing to explain. Goes with whatever you put on this morning.",
-    ),
-    Shoe(
-        "city-boot",
-        "City Boot",
-        "Boot",
-        "€179",
-        "demo/city-boot.svg",
-        "Waxed leather that minds the rain less than you do, and a sole that can be replaced.",
-    ),
-    Shoe(
-        "sim-500-sandal",
-        "Harbour Sandal",
-        "Sandal",
-        "€69",
-        "demo/harbour-sandal.svg",
-        "Two straps and a cork footbed. Its try-on fails on purpose, to show what shoppers see.",
-    ),
-)
-
 
 routes = Blueprint("demo", __name__)  # registered only where `TRYON_DEMO` is on
 
@@ -76,17 +27,34 @@ def one_address() -> Response | None:
 
 @routes.get("/")
 def shelf() -> Response:
-    return _page(render_template("demo/index.html", shoes=SHOES))
+    return _page(render_template("demo/index.html", products=_sold()))
 
 
 @routes.get("/shop/<product_id>")
 def product(product_id: str) -> Response:
-    shoe = next((shoe for shoe in SHOES if shoe.product_id == product_id), None)
-    if shoe is None:
-        raise Problem("not_found")
-    others = [other for other in SHOES if other != shoe]
-    category = services().settings.categories[0]
-    return _page(render_template("demo/product.html", shoe=shoe, others=others, category=category))
+    found = _find(product_id)
+    others = [other for other in _sold() if other != found and not other.shows]
+    return _page(render_template("demo/product.html", product=found, others=others[:4]))
+
+
+@routes.get("/shop/<product_id>.svg")
+def picture(product_id: str) -> Response:
+    """The product's picture at an address that stays, for the catalogue."""
+    name = f"demo/{_find(product_id).product_id}.svg"
+    return services().static.floating(name, request)
+
+
+def _sold() -> list[DemoProduct]:
+    """Only what can be tried on here: settings of one's own may name fewer categories."""
+    categories = services().settings.categories
+    return [product for product in PRODUCTS if product.category in categories]
+
+
+def _find(product_id: str) -> DemoProduct:
+    for each in _sold():
+        if each.product_id == product_id:
+            return each
+    raise Problem("not_found")
 
 
 def _page(html: str) -> Response:

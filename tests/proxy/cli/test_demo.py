@@ -75,6 +75,8 @@ def test_the_secrets_of_the_demo_are_its_owners_alone(
     assert (tmp_path / "var" / "secret").stat().st_mode & 0o777 == 0o600
     assert len(settings["TRYON_SECRET_KEY"]) == 43  # 32 bytes
     assert settings["TRYON_LAUNCH_HOSTS"] == "127.0.0.1:8001"
+    assert settings["SIMULATOR_CATALOG"] == settings["TRYON_CATALOG"]
+    assert "http://shop/shop/trail-runner.svg" in Path(settings["TRYON_CATALOG"]).read_text()
     assert (
         demo._settings("http://shop", "http://v", "127.0.0.1", 8000)["TRYON_SECRET_KEY"]
         == (settings["TRYON_SECRET_KEY"])

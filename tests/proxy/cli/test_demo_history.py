@@ -87,11 +87,15 @@ def test_weekends_are_busier_and_weeks_a_little_better_than_the_last(path: Path,
 @pytest.mark.parametrize(
     ("by", "values"),
     [
-        ("product_id", {"trail-runner", "court-classic", "city-boot", "linen-slip-on"}),
+        (
+            "product_id",
+            {"trail-runner", "court-classic", "city-boot"}
+            | {"tide-sunglasses", "meridian-watch", "dew-pendant", "fell-beanie"},
+        ),
         ("locale", {"en-US", "en-GB", "de-DE", "fr-FR", "es-ES"}),
         ("device", {"desktop", "phone", "tablet"}),
         ("channel", {"", "qr", "direct"}),
-        ("category", {"footwear"}),
+        ("category", {"footwear", "eyewear", "watches", "jewelry", "headwear"}),
     ],
 )
 def test_every_table_has_its_values(path: Path, told: str, by: str, values: set[str]) -> None:
@@ -154,6 +158,13 @@ def test_nothing_is_stored_of_what_is_still_to_come(
     run(tmp_path / "shop.db", "demo-data", "--days", "2")
     found = rows(tmp_path / "shop.db", "latest_events", after=0, impressions=0, limit=1_000)
     assert evening - 3 * 3_600_000 < max(each["received_ms"] for each in found) < evening
+
+
+def test_it_can_end_on_a_day_of_the_past(tmp_path: Path) -> None:
+    run(tmp_path / "shop.db", "demo-data", "--days", "2", "--until", "2026-03-01")
+    found = rows(tmp_path / "shop.db", "latest_events", after=0, impressions=1, limit=10_000)
+    days = {datetime.fromtimestamp(each["received_ms"] / 1000, UTC).date() for each in found}
+    assert days == {date(2026, 2, 28), date(2026, 3, 1)}
 
 
 def test_it_is_as_much_each_time(path: Path, told: str, tmp_path: Path) -> None:

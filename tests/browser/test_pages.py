@@ -147,6 +147,127 @@ def snippets(html: str) -> dict[str, str]:
     return {name: unescape(code) for name, code in found}
 
 
+GOOD_PAGE = """<!doctype html><script type="module" src="{home}/try-on-button.js"></script>
+<try-on-button product-id="R&amp;D /1" category="footwear">
+<a href="{home}/t/?product_id=R%26D+%2F1">Try it on</a></try-on-button>"""
+GOOD_POLICY = "default-src 'self'; script-src 'self' {home}; connect-src {home}"
+SLIPS = [  # what is changed in the good page, and what the box says of it
+    ("", "", "Right The script is there"),
+    (GOOD_PAGE, "<p>", "Mend No script loads the button."),
+    (GOOD_PAGE, "<p>", "Mend There is no <try-on-button> in the page."),
+    (GOOD_PAGE, "<script>s.src = '{home}/try-on-button.js'</script>", "Look No script tag loads"),
+    (' type="module"', "", 'Mend The script is a module: it needs type="module".'),
+    ("module", "text/plain", "Look With type=\"text/plain\" the script waits until a consent"),
+    ("<script ", "<script nomodule ", "Mend With nomodule no browser"),
+    ("<script ", '<script src="{home}/try-on-button.js" type="module"></script><script ',
+     "Look The script is loaded 2 times."),
+    ('src="{home}', 'src="https://old.example/tryon', "Mend The script comes from "
+     "https://old.example/tryon, but this server is {home}."),
+    ("<script ", '<script integrity="sha384-x" ', "Mend With integrity the address must be that"),
+    ("/try-on-button.js", "/static/try-on-button.012345678901.js", "Look The script is of another"),
+    (' product-id="R&amp;D /1"', "", "Mend A button has no product-id."),
+    ("R&amp;D /1", "{{{{ id }}}}", "Look {{{{ id }}}} is a template's word"),
+    ("R&amp;D /1", "a\u200bb", "Mend a\u200bb cannot be a product's id"),
+    ("R&amp;D /1", "...", "Mend ... cannot be a product's id"),
+    ("R&amp;D /1", "R&amp;D /1 ", "Look The id R&D /1  has a space at an end"),
+    (' category="footwear"', "", "Mend The button of R&D /1 has no category"),
+    ("footwear", "watches", "Mend The button of R&D /1 is of the category watches. "
+     "This server offers footwear, eyewear"),
+    (' category=', ' product_id="a" category=', "Look product_id is not an attribute of the"),
+    (' category=', ' endpoint="https://x.example" category=', "Mend The endpoint of the button"),
+    ("<a href", "<a name", "Look The button of R&D /1 has no link inside."),
+    ("D+%2F1", "D%2F1", "Mend The link in the button of R&D /1 is of another product: R&D/1."),
+    ("/t/?product_id=R%26D+%2F1", "/shoes", "Look The link in the button of R&D /1 leads to"),
+    ("</try-on-button>", "<try-on-button product-id='b' category='footwear'>",
+     "Mend The button of b stands inside another: an end tag is missing."),
+    ('category="footwear">', 'category="footwear" />', "Mend HTML knows no <try-on-button … />"),
+    ("script-src 'self' {home}", "script-src 'self'", "Mend script-src lacks {home}."),
+    ("script-src 'self' {home};", "", "Mend The policy has no script-src, and default-src lacks "
+     "this server. Add script-src {home}."),
+    ("connect-src {home}", "connect-src https://*.example", "Mend connect-src lacks {home}."),
+    ("'self' {home}", "'self' 'strict-dynamic' 'nonce-a'", "Mend With 'strict-dynamic' no host"),
+    ("connect-src {home}", "connect-src {home}; sandbox", "Mend sandbox without allow-scripts"),
+    ("connect-src {home}", "connect-src http:", "Right The policy lets the button work."),
+    (GOOD_POLICY, "", "Not checked No policy was given."),
+    ("{merchant}/shoes/1", "", "Not checked Give the page"),
+    ("{merchant}/shoes/1", "shoes", "Mend shoes is no address."),
+    ("{merchant}/shoes/1", "file:///a.html", "Mend A page that is opened from a file has no"),
+    ("{merchant}/shoes/1", "https://www.shop.example/1", "Mend Pages of https://www.shop.example "
+     "may start no try-on: add it to TRYON_ALLOWED_ORIGINS, which has"),
+]  # fmt: skip
+
+
+CHECK = """fields => {
+    const form = document.getElementById('check');
+    for (const name in fields) form.elements[name].value = fields[name];
+    form.requestSubmit();
+    return [...document.querySelectorAll('#found li')].map(each => each.innerText);
+}"""
+
+
+def test_the_check_names_each_slip_and_asks_nobody(
+    page: Page, tryon: Shop, merchant: Merchant
+) -> None:
+    names = {"home": tryon.url, "merchant": merchant.origin}
+    page.goto(f"{tryon.url}/embed")
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    fields = {
+        "html": GOOD_PAGE,
+        "address": "{merchant}/shoes/1",
+        "policy": GOOD_POLICY,
+    }
+    for good, slip, said in SLIPS:
+        filled = {
+            name: (text.replace(good, slip) if good else text).format(**names)
+            for name, text in fields.items()
+        }
+        found = [re.sub(r"\s", " ", line) for line in page.evaluate(CHECK, filled)]
+        assert any(line.startswith(said.format(**names)) for line in found), (said, found)
+        if not good:
+            assert [line.split()[0] for line in found] == ["Right"] * 4
+            expect(page.locator("output")).to_have_text("Nothing to mend")
+    assert asked == []
+    assert page.evaluate("broken") == []
+
+
+def test_without_scripts_the_check_says_so(context: Contexts, tryon: Shop) -> None:
+    page = context(java_script_enabled=False).new_page()
+    page.goto(f"{tryon.url}/embed")
+    expect(page.get_by_text("The check needs scripts")).to_be_visible()
+    expect(page.get_by_role("button", name="Check")).to_be_hidden()
+
+
+def test_the_button_of_the_examples_is_live(page: Page, tryon: Shop) -> None:
+    page.goto(f"{tryon.url}/embed?product=R%26D+%2F1")
+    page.get_by_role("link", name="Try it on").click()
+    button = page.locator("try-on-button")
+    expect(button).to_have_attribute("state", "waiting")
+    assert button.evaluate("button => button.session.product_id") == "R&D /1"
+    assert page.evaluate("broken") == []
+
+
+def test_a_page_that_may_not_have_the_button_reads_why(page: Page, tryon: Shop) -> None:
+    foreign = Merchant()
+    try:
+        page.goto(foreign.page("<title>x</title>", ""))
+        said = page.evaluate(
+            """async url => {
+                const headers = { 'Content-Type': 'application/json' };
+                const answer = await fetch(url, { method: 'POST', headers, body: '{}' });
+                return (await answer.json()).detail;
+            }""",
+            f"{tryon.url}/sessions",
+        )
+    finally:
+        foreign.server.shutdown()
+        foreign.server.server_close()
+    assert said == (
+        f"{foreign.origin} may not start a try-on here: add it to TRYON_ALLOWED_ORIGINS."
+    )
+
+
 @pytest.mark.parametrize("name", ["Product page", "Custom HTML tag", "Pinned", "functions.php"])
 def test_a_snippet_works_on_a_page_with_the_policy_that_is_given(
     page: Page, tryon: Shop, merchant: Merchant, name: str

@@ -1,5 +1,7 @@
 """The long-lived objects, built once for each worker, after the fork."""
 
+from pathlib import Path
+
 from flask import current_app
 
 from proxy.catalog import products
@@ -17,7 +19,8 @@ from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
 from proxy.upstream.outcomes import Outcomes
 from proxy.upstream.siteverify import siteverify
-from proxy.web import theme
+from proxy.web import button, theme
+from proxy.web.archive import Archive
 from proxy.web.login import Login
 from proxy.web.origins import Origins
 from proxy.web.static import StaticFiles
@@ -71,9 +74,7 @@ class Services:
         )
         self.origins = Origins(settings)
         self.login = Login(settings, self.limits, counters)
-        self.static = StaticFiles(
-            settings.public_url, {"theme.css": theme.stylesheet(settings.accent_color)}
-        )
+        self.static = _static(settings)
         self.threads = Threads(2)
         expiry.start(self.store, self.writer, opened.jobs)
 
@@ -82,3 +83,12 @@ def services() -> Services:
     """Return what the app of this request was built with."""
     built: Services = current_app.extensions["tryon"]
     return built
+
+
+def _static(settings: Settings) -> StaticFiles:
+    archive = Archive(Path(f"{settings.database}-static"))
+    static = StaticFiles(settings.public_url, archive)
+    static.add("theme.css", theme.stylesheet(settings.accent_color))
+    button.install(static, settings.locale)
+    static.keep()
+    return static

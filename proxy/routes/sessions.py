@@ -86,11 +86,10 @@ def _read_wish() -> Wish:
 
 
 def _explained(error: Exception, wish: Wish | None) -> Response:
-    """Answer a failed click in the shopper's language too: the button has no words but these."""
+    """Answer a failed click in the shopper's language too."""
     problem = error_pages.problem_of(error)
-    words = i18n.strings(language(services().settings, wish.locale if wish else None))
-    message = words[i18n.apology(problem.code, problem.retryable)]
-    problem.extra |= {"message": message, "strings": words}
+    t = i18n.Translator(language(services().settings, wish.locale if wish else None))
+    problem.extra["message"] = t(i18n.apology(problem.code, problem.retryable))
     if wish and services().challenge and isinstance(error, ClientOverRate | ChallengeFailed):
         return _challenged(problem, wish)
     return error_pages.answer(problem, wish=wish)  # a page offers to try again
@@ -143,7 +142,6 @@ def _answer(attempt: Attempt, click: Click, reused: bool) -> SessionAnswer:
         "title": attempt.title,
         "image_url": click.product.image_url,
         "qr": {"size": code.size, "path": code.path},
-        "strings": i18n.strings(attempt.locale),
         # Seconds: the clock of a shopper's machine may be a day off.
         "expires_in": attempt.expires_ms and max(0, attempt.expires_ms - now_ms()) // 1000,
         "merchant": {"name": services().settings.merchant_name},

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, abort, request
 
 from proxy.services import services
+from proxy.web import i18n
 from proxy.web.openapi import JSON, TEXT, file
 
 routes = Blueprint("static", __name__)
@@ -15,6 +16,13 @@ routes = Blueprint("static", __name__)
 def floating() -> Response:
     """What a shop's page loads, in its latest version."""
     return services().static.floating(request.path.removeprefix("/"), request)
+
+
+@routes.get("/static/words.<digest>/<tag>.json", **file(JSON), problems="not_found")
+def words(digest: str, tag: str) -> Response:
+    """The dialog's words, in the language that is nearest to a tag, else the shop's own."""
+    lang = i18n.negotiate(tag, default=services().settings.locale)
+    return services().static.part(f"words.{digest}.json", lang, request) or abort(404)
 
 
 @routes.get("/static/<path:hashed_name>", **file("*/*"), problems="not_found")

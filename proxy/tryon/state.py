@@ -55,7 +55,6 @@ class SessionAnswer(SessionView):
     title: str | None
     image_url: str | None
     qr: QRPicture
-    strings: Mapping[str, str]
     merchant: Merchant
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 
 from werkzeug.datastructures import LanguageAccept
@@ -73,12 +72,11 @@ def negotiate(
     return next((found for tag in every if tag and (found := match(tag))), FALLBACK)
 
 
-@lru_cache(maxsize=256)
-def strings(locale: str | None) -> Mapping[str, str]:
-    """Collect the texts of the button's dialog, with `lang` and `dir`, to send with a session."""
-    t = Translator(negotiate(locale))
-    words = {key: word for key, word in CATALOGUES[t.lang].items() if not key.startswith("page_")}
-    return {"lang": t.lang, "dir": t.dir} | words
+def dialog_words(lang: str) -> Mapping[str, str]:
+    """Collect the texts of the button's dialog, with `lang` and `dir`."""
+    t = Translator(lang)
+    words = {key: word for key, word in CATALOGUES[lang].items() if not key.startswith("page_")}
+    return {"lang": lang, "dir": t.dir} | words
 
 
 def apology(code: str, retryable: bool) -> str:

@@ -237,7 +237,6 @@ def _schemas() -> Members:
         "challenge_url": STRING
         | {"format": "uri", "description": "Where a person passes a challenge and goes on."},
         "message": STRING | {"description": "For the shopper, in their language."},
-        "strings": WORDS,
         "errors": {"type": "array", "items": object_of({"field": STRING, "message": STRING})},
     }
     return found | {"Problem": object_of(problem, *(problem.keys() - Problem("internal").body()))}

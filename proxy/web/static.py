@@ -3,14 +3,19 @@
 import base64
 import gzip
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
 import rjsmin  # type: ignore[import-untyped]
 from flask import Request, Response
 from werkzeug.datastructures import Accept
+
+from proxy.web.archive import Archive, digest
 
 FOLDER = Path(__file__).parents[2] / "static"
 TYPES = {
@@ -23,6 +28,7 @@ TYPES = {
 IMMUTABLE = "public, max-age=31536000, immutable"
 # Short, so that a fix reaches every shop within minutes; stale copies stay usable while asking.
 FLOATING = "public, max-age=300, stale-while-revalidate=86400"
+HASH = re.compile(r"\.[0-9a-f]{12}\.")
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,13 @@ def _lean(path: Path) -> bytes:
     return path.read_bytes()
 
 
+@lru_cache(maxsize=128)
 def _prepare(name: str, body: bytes) -> StaticFile:
     sha384 = base64.b64encode(hashlib.sha384(body).digest()).decode()
     return StaticFile(
         name=name,
         type=TYPES[Path(name).suffix],
-        digest=hashlib.sha256(body).hexdigest()[:12],
+        digest=digest(body),
         integrity=f"sha384-{sha384}",
         bodies={
             "identity": body,
@@ -68,18 +75,28 @@ def _prepare(name: str, body: bytes) -> StaticFile:
 class StaticFiles:
     """Every file under `static/`, and the generated ones, by name and by hashed name."""
 
-    def __init__(
-        self, public_url: str, generated: Mapping[str, str] | None = None, folder: Path = FOLDER
-    ) -> None:
+    def __init__(self, public_url: str, archive: Archive, folder: Path = FOLDER) -> None:
         self._prefix = public_url
-        found = {
-            path.relative_to(folder).as_posix(): _lean(path)
+        self._archive = archive
+        self._files = {
+            name: _prepare(name, _lean(path))
             for path in sorted(folder.rglob("*"))
-            if path.suffix in TYPES
+            if path.suffix in TYPES and (name := path.relative_to(folder).as_posix())
         }
-        found |= {name: text.encode() for name, text in (generated or {}).items()}
-        self._files = {name: _prepare(name, body) for name, body in found.items()}
-        self._hashed = {file.hashed_name: file for file in self._files.values()}
+
+    def add(self, name: str, text: str) -> None:
+        """Add a generated file, or put it in the place of one of that name."""
+        self._files[name] = _prepare(name, text.encode())
+
+    def keep(self) -> None:
+        """Keep what shops' pages may name, for when a later release is running here."""
+        self._archive.keep(
+            {
+                file.hashed_name: file.bodies["identity"]
+                for file in self._files.values()
+                if "/" not in file.name  # those of the demo
+            }
+        )
 
     def __getitem__(self, name: str) -> StaticFile:
         return self._files[name]
@@ -92,12 +109,40 @@ class StaticFiles:
         return self._files[name].integrity
 
     def immutable(self, hashed_name: str, request: Request) -> Response | None:
-        """Answer with the file of a hashed name; None when no file has it."""
-        file = self._hashed.get(hashed_name)
-        return _answer(file, request, IMMUTABLE) if file else None
+        """Answer with the file of a hashed name; None when no file ever had it.
+
+        A hash that nobody knows is another release's, on another machine perhaps: today's file is
+        better than none, and where an integrity was pinned the browser sees to it.
+        """
+        file = self._find(hashed_name)
+        return _answer(file, request, _caching(file, hashed_name)) if file else None
+
+    def part(self, hashed_name: str, member: str, request: Request) -> Response | None:
+        """Answer with one member of a JSON file, else as `immutable`."""
+        whole = self._find(hashed_name)
+        part = whole and _part(whole.bodies["identity"], member)
+        return _answer(part, request, _caching(whole, hashed_name)) if whole and part else None
+
+    def _find(self, hashed_name: str) -> StaticFile | None:
+        name, hashes = HASH.subn(".", hashed_name)
+        file = self._files.get(name) if hashes else None
+        if file is None or file.hashed_name == hashed_name:
+            return file
+        kept = self._archive.find(hashed_name)
+        return file if kept is None else _prepare(file.name, kept)
 
     def floating(self, name: str, request: Request) -> Response:
         return _answer(self._files[name], request, FLOATING)
+
+
+@lru_cache(maxsize=128)
+def _part(body: bytes, member: str) -> StaticFile | None:
+    part = json.loads(body).get(member)
+    return part and _prepare(f"{member}.json", json.dumps(part, ensure_ascii=False).encode())
+
+
+def _caching(file: StaticFile, hashed_name: str) -> str:
+    return IMMUTABLE if file.hashed_name == hashed_name else FLOATING
 
 
 def coding(accepted: Accept) -> str:

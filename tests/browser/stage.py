@@ -13,7 +13,6 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from proxy.tryon.qr import LinkCodes
-from proxy.web import i18n
 from tests.servers import PASSWORD, Shop
 
 # As strict as a product page can be; the shop's origin is filled in.
@@ -90,7 +89,6 @@ class Api:
         self.state = "waiting"
         self.extra: dict[str, Any] = {}
         self.body: dict[str, Any] | str | None = None
-        self.lang = "en"
         self.url = tryon.url
         self.codes = LinkCodes(f"{tryon.url}/go/", len(_name(0)), "?q")
         context.route("**/sessions", self._create)
@@ -114,7 +112,6 @@ class Api:
             "expires_in": 900,
             "title": None,
             "qr": {"size": code.size, "path": code.path},
-            "strings": i18n.strings(self.lang),
         } | self.extra
 
     def _create(self, route: Route) -> None:

@@ -336,9 +336,7 @@ def test_it_speaks_the_pages_language_else_the_browsers(
 
 
 def test_it_runs_right_to_left(product: Visit) -> None:
-    page = product()
-    assert page.api
-    page.api.lang = "ar"
+    page = product(attributes="lang=ar")
     page.press()
     page.reaches("waiting")
     expect(page.dialog).to_have_attribute("dir", "rtl")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Route, expect
 
 from proxy.web import i18n
 from tests.browser.stage import Product
@@ -14,6 +14,7 @@ from tests.servers import Shop, Vendor, eventually, unique
 
 Visit = Callable[..., Product]
 
+DIALOG, WORDS = "**/static/try-on-dialog.*.js", "**/static/words.*/*.json"
 ELEMENT = "document.querySelector('try-on-button')"
 HOSTILE = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}${7*7}\u202e"
 
@@ -46,7 +47,7 @@ def test_a_dead_server_leaves_the_page_untouched_and_the_button_honest(product: 
     )
     page.press()
     page.reaches("error")
-    expect(page.part("error")).to_contain_text("No connection")
+    expect(page.part("error")).to_have_text(i18n.CATALOGUES["en"]["net"])
     expect(page.part("refresh")).to_be_enabled()
     assert (page.told[-1]["code"], page.told[-1]["status"]) == ("network", 0)
     unharmed(page)
@@ -54,6 +55,96 @@ def test_a_dead_server_leaves_the_page_untouched_and_the_button_honest(product: 
 
 def _unreachable(context: BrowserContext) -> None:
     context.route("http://127.0.0.1:9/**", lambda route: route.abort("connectionrefused"))
+
+
+@pytest.mark.parametrize("missing", [DIALOG, WORDS])
+@pytest.mark.parametrize("how", ["blocked", "not found", "other content"])
+def test_without_its_dialog_the_link_is_followed(product: Visit, missing: str, how: str) -> None:
+    def lose(context: BrowserContext) -> None:
+        context.route("**/t/*", lambda route: route.fulfill(body="there"))
+        context.route(missing, lambda route: _lose(route, how))
+
+    page = product(setup=lose)
+    page.press()
+    page.page.wait_for_url("**/t/sku-1")
+    page.page.go_back()
+    page.page.wait_for_function("!!customElements.get('try-on-button')")
+    expect(page.button).not_to_have_attribute("state", "creating")
+
+
+def _lose(route: Route, how: str) -> None:
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript"}
+    if how == "blocked":
+        route.abort("blockedbyclient")
+    elif how == "not found":
+        route.fulfill(status=404, headers=headers, body="{}")
+    else:
+        route.fulfill(headers=headers, body="export default class { words; open() {} rest() {} }")
+
+
+def test_without_link_and_dialog_it_goes_where_a_link_would_lead(product: Visit) -> None:
+    def lose(context: BrowserContext) -> None:
+        context.route("**/t/**", lambda route: route.fulfill(body="there"))
+        context.route(DIALOG, lambda route: route.abort())
+
+    page = product("", setup=lose)
+    page.press()
+    page.page.wait_for_url("**/t/sku-1?category=footwear**")
+
+
+def test_a_refusal_is_said_again_and_not_bought_again(product: Visit) -> None:
+    page = product(
+        init="const real = performance.now.bind(performance);"
+        "performance.now = () => real() + (window.later ?? 0)"
+    )
+    assert page.api
+    page.api.status, page.api.body = 502, {"code": "bad_upstream_reply", "message": "Not now."}
+    page.press()
+    page.reaches("error")
+    for later in (0, 290_000):
+        page.page.evaluate("later => window.later = later", later)
+        page.part("close").click()
+        page.press()
+        expect(page.part("error")).to_have_text("Not now.")
+        expect(page.part("refresh")).to_be_hidden()
+        expect(page.part("time")).to_be_empty()
+    assert len(page.api.posts) == 1
+    page.page.evaluate("window.later = 310_000")
+    page.part("close").click()
+    page.api.status, page.api.body = 201, None
+    page.press()
+    page.reaches("waiting")
+    first, second = page.api.posts
+    assert second["click_id"] == first["click_id"] + "-"
+
+
+def test_a_challenge_is_gone_to_in_the_same_tab(product: Visit) -> None:
+    page = product(
+        setup=lambda context: context.route(
+            "**/challenge**", lambda route: route.fulfill(body="there")
+        )
+    )
+    assert page.api
+    page.api.status = 429
+    page.api.body = {
+        "code": "rate_limited",
+        "retryable": True,
+        "retry_after": 60,
+        "challenge_url": f"{page.api.url}/challenge?x",
+    }
+    page.press()
+    page.page.wait_for_url("**/challenge?x")
+    assert len(page.page.context.pages) == 1
+
+
+def test_a_challenge_that_is_no_web_address_is_not_gone_to(product: Visit) -> None:
+    page = product()
+    assert page.api
+    page.api.status = 429
+    page.api.body = {"code": "rate_limited", "challenge_url": "javascript:alert(1)"}
+    page.press()
+    page.reaches("error")
+    assert page.broken == []
 
 
 def test_a_slow_server_can_be_left_and_comes_back_to(product: Visit) -> None:
@@ -93,7 +184,6 @@ def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
         "retryable": True,
         "retry_after": 6,
         "message": "Wait a moment.",
-        "strings": i18n.strings("en"),
     }
     page.press()
     page.reaches("error")
@@ -277,19 +367,23 @@ def test_hostile_attributes_stay_text(product: Visit) -> None:
     page.press()
     page.reaches("waiting")
     expect(page.part("title")).to_have_text(HOSTILE)
-    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img, script')") is None
+    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img[src], script')") is None
     assert page.broken == []
 
 
 def test_hostile_answers_stay_text(product: Visit) -> None:
-    page = product()
+    words = dict.fromkeys(i18n.dialog_words("en"), HOSTILE)
+
+    def hostile(context: BrowserContext) -> None:
+        context.route(WORDS, lambda route: route.fulfill(json=words))
+
+    page = product(setup=hostile)
     assert page.api
-    words = dict.fromkeys(i18n.strings("en"), HOSTILE)
-    page.api.extra = {"title": HOSTILE, "strings": words, "qr": {"size": HOSTILE, "path": HOSTILE}}
+    page.api.extra = {"title": HOSTILE, "qr": {"size": HOSTILE, "path": HOSTILE}}
     page.press()
     page.reaches("waiting")
     expect(page.part("title")).to_have_text(HOSTILE)
-    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img, script')") is None
+    assert page.page.evaluate(f"{ELEMENT}.shadowRoot.querySelector('img[src], script')") is None
     assert page.broken == []
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from proxy.web import i18n
 from tests.browser import fonts
@@ -82,9 +82,9 @@ def test_nothing_sticks_out_of_the_dialog_in_any_language(
     page = product(policy="", before=f"<style>body {{ font-family: {font} }}</style>")
     assert page.api
     for lang in i18n.LOCALES:
-        page.api.lang = lang
-        page.page.evaluate("document.querySelector('try-on-button').refresh()")
+        page.button.evaluate("(button, lang) => { button.lang = lang; button.refresh() }", lang)
         page.page.evaluate("document.querySelector('try-on-button').open()")
+        expect(page.dialog).to_have_attribute("lang", lang)
         page.reaches("waiting")
         for width in (320, 1440):
             page.page.set_viewport_size({"width": width, "height": 900})

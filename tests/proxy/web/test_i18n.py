@@ -84,7 +84,7 @@ def test_arabic_and_hebrew_run_right_to_left() -> None:
 
 
 def test_the_dialogs_words_leave_those_of_the_pages_behind() -> None:
-    words = i18n.strings("de-CH")
+    words = i18n.dialog_words("de")
     assert words["lang"] == "de"
     assert words["waiting"] == i18n.CATALOGUES["de"]["waiting"]
     assert not [key for key in words if key.startswith("page_")]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from proxy.strict_json import Unreadable
 from proxy.upstream.completion import Completion, callback_event, read_callbacks
-from proxy.upstream.outcomes import OUTCOMES, outcome_of
+from proxy.upstream.outcomes import OUTCOMES, Outcomes, outcome_of
+from storage.store import StorageUnavailable
 from tests.shapes import SHAPES
 
 WIDE: dict[str, object] = {f"object {n}": {} for n in range(49)} | {"the next": {"state": "done"}}
@@ -246,6 +247,31 @@ def test_the_more_exact_spelling_wins_and_the_other_is_kept() -> None:
 def test_a_word_becomes_an_outcome(word: str, outcome: str) -> None:
     read = callback(state=word)
     assert (read.state, read.outcome) == (word, outcome)
+
+
+def test_a_mapping_that_cannot_be_read_refuses_no_callback() -> None:
+    store = Mapped()
+    outcomes = Outcomes(store)  # type: ignore[arg-type]
+    assert outcomes.known() == OUTCOMES
+    store.words = {"gone home": "abandoned"}
+    outcomes.map("gone home", "abandoned")
+    assert outcomes.known()["gone home"] == "abandoned"
+    store.words = None
+    outcomes.map("gone home", "abandoned")
+    assert outcomes.known()["gone home"] == "abandoned"
+
+
+class Mapped:
+    """A store's mapping, which cannot be read while it is None."""
+
+    words: dict[str, str] | None = None
+
+    def mapping(self) -> dict[str, str]:
+        if self.words is None:
+            raise StorageUnavailable("locked")
+        return self.words
+
+    def map_word(self, *_: object) -> None: ...
 
 
 def test_a_merchant_can_add_words() -> None:

@@ -32,6 +32,7 @@ MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open a
 # For a piece of an answer that its client does not take. Reads of a body end by it too: it must be
 # longer than their own deadline (15), or they would not be known as slow.
 WRITE_DEADLINE_S = 16.0
+LARGEST_HEAD = 32 * 1024  # bytes, as nginx has it; gunicorn would take 800 KiB
 MOST_CHUNKS = 4_096  # of a body; with a byte in each, even a small one costs a worker much time
 MOST_ABOUT = 8 * 1024  # bytes that stand before a chunk (its size), or after the last (trailers)
 MOST_LEFT = 64 * 1024  # bytes of a body that are read only to use the connection again
@@ -117,6 +118,10 @@ class Body(body.Body):  # type: ignore[misc]
 
 class Request(message.Request):  # type: ignore[misc]  # gunicorn has no types
     """A request that names its host, and whose connection ends where its body is not read."""
+
+    def parse(self, unreader: Any) -> Any:
+        self.max_buffer_headers = LARGEST_HEAD
+        return super().parse(unreader)
 
     def set_body_reader(self) -> None:
         hosts = [value for name, value in self.headers if name == "HOST"]

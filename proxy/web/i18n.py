@@ -8,6 +8,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 FALLBACK = "en"
+LONGEST_TAG = 35  # characters, as RFC 5646 has it
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 # Older or macro language codes that browsers still send, and what they mean here.
 ALIASES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id", "zh": "zh-Hans"}
@@ -45,7 +46,7 @@ class Translator:
 
 def match(tag: str) -> str | None:
     """Find the catalogue for a language tag, dropping subtags from the right (RFC 4647, 3.4)."""
-    parts = tag.strip().replace("_", "-").lower().split("-")
+    parts = tag.strip()[:LONGEST_TAG].replace("_", "-").lower().split("-")
     if parts[0] == "zh" and TRADITIONAL.intersection(parts[1:]):
         return _BY_LOWER.get("zh-hant")
     while parts:

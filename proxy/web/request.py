@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 BODY_DEADLINE_S = 15.0
 LARGEST_FORM = 16 * 1024  # bytes
 FORM = "application/x-www-form-urlencoded"
+# Werkzeug reads a few thousand members of these a second; a browser sends a dozen.
+LISTS = ("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
+LONGEST_LIST = 1_000  # characters
 NOT_IN_A_QUERY = re.compile(r"[^!-~]")  # bytes, as WSGI has them
 CUT_SHORT = "The body could not be read to its end."
 
@@ -41,10 +44,10 @@ class Request(flask.Request):
 
 
 class Address:
-    """Middleware that puts a request's address in order.
+    """Middleware that puts a request's address and headers in order.
 
     It takes the public URL's path away, where the proxy before us passes that on, and leaves
-    nothing but ASCII in the query.
+    nothing but ASCII in the query, and no header that takes long to read.
     """
 
     def __init__(self, app: "WSGIApplication", public_url: str) -> None:
@@ -59,7 +62,17 @@ class Address:
         # Werkzeug raises UnicodeDecodeError at the first look into a query that is not UTF-8.
         if query := environ.get("QUERY_STRING", ""):
             environ["QUERY_STRING"] = NOT_IN_A_QUERY.sub(lambda byte: f"%{ord(byte[0]):02X}", query)
+        _shorten(environ)
         return self._app(environ, start)
+
+
+def _shorten(environ: "WSGIEnvironment") -> None:
+    for name in LISTS:
+        if len(environ.get(name, "")) > LONGEST_LIST:
+            environ[name] = environ[name][:LONGEST_LIST]
+    if cookies := environ.get("HTTP_COOKIE"):  # which Flask reads at each request
+        # Of a run of spaces Werkzeug's expression takes the square for its time.
+        environ["HTTP_COOKIE"] = " ".join(cookies.split())
 
 
 def client() -> str:

@@ -130,7 +130,9 @@ HOSTILE_REQUESTS = {
     "no version": b"GET /healthz\r\n\r\n",
     "another version": b"GET /healthz HTTP/9.9\r\nHost: x\r\n\r\n",
     "a long path": b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a long header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 100_000 + b"\r\n\r\n",
+    "a long header": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 12_000 + b"\r\n\r\n",
+    "a long head": b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+    + (b"X-A: " + b"a" * 7_373 + b"\r\n") * 5,
     "many headers": b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 1_000 + b"\r\n",
     "a bad chunk": b"POST /sessions HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n"
     b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",

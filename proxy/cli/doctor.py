@@ -149,7 +149,7 @@ def _clock(settings: Settings) -> Check:
     """Compare the clock with the vendor's, since expiry times are the vendor's."""
     try:
         theirs = parsedate_to_datetime(_get(settings.api_url).headers["Date"]).timestamp()
-    except (requests.RequestException, KeyError, ValueError):
+    except (requests.RequestException, KeyError, ValueError, OverflowError):
         return Check("clock", None, "not compared: the vendor gave no time")
     off = round(time.time() - theirs)
     if abs(off) > CLOCK_TOLERANCE_S:

@@ -67,6 +67,9 @@ class Address:
 
 
 def _shorten(environ: "WSGIEnvironment") -> None:
+    # Nothing here has a date; Werkzeug reads it all the same, and raises OverflowError at a year
+    # of many digits.
+    environ.pop("HTTP_IF_MODIFIED_SINCE", None)
     for name in LISTS:
         if len(environ.get(name, "")) > LONGEST_LIST:
             environ[name] = environ[name][:LONGEST_LIST]

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.servers import DESKTOP, PHONE, Shop, Vendor, unique
-from tests.wire import http, post, raw, rows
+from tests.wire import get, http, post, raw, rows
 
 GOOD = '"product_id": "sku-1", "category": "footwear"'
 HOSTILE_JSON: dict[str, bytes] = {
@@ -196,6 +196,12 @@ def test_no_header_is_our_mistake(shop: Shop, headers: str) -> None:
         status, answer = raw(shop, request.encode("latin-1"))
         assert status in (200, 400, 401, 404, 405), answer[:300]
         assert (status == 200) == (path in ("/healthz", "/t/sku-1", "/embed")) or status == 400
+
+
+@pytest.mark.parametrize("path", ["/try-on-button.js", "/openapi.json"])
+def test_a_date_that_is_in_no_calendar_is_not_our_mistake(shop: Shop, path: str) -> None:
+    for date in (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}"):
+        assert get(shop.url + path, **{"If-Modified-Since": date}).status_code == 200
 
 
 PATHS = [

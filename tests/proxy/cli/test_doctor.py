@@ -67,7 +67,9 @@ def test_neither_budget_nor_catalogue_is_worth_a_warning(
     assert ("TRYON_MONTHLY_SESSIONS" in check.mend) is (ok is None)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}])
+@pytest.mark.parametrize(
+    "headers", [{}, {"Date": "soon"}, {"Date": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"}]
+)
 def test_a_vendor_without_a_clock_is_no_hindrance(
     environ: dict[str, str], headers: dict[str, str]
 ) -> None:

@@ -276,6 +276,7 @@ def test_a_429_is_tried_again_when_its_retry_after_fits(
         ("1.5", 5),
         ("9" * 400, 5),
         ("Mon, 99 Foo 2026 00:00:00 GMT", 5),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", 5),
     ],
 )
 def test_a_429_holds_all_workers_off(

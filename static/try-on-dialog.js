@@ -47,11 +47,13 @@ const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host{position:relative}
 [hidden]{display:none!important}
+dialog,[part=spinner]{all:initial}
 [part=spinner]{position:absolute;inset:0 4px 0 auto;width:16px;height:16px;margin:auto;border:3px dotted #fff;border-radius:50%;mix-blend-mode:difference;animation:turn 2s linear infinite}
 :host([theme=light]) dialog{color-scheme:light}
 :host([theme=dark]) dialog{color-scheme:dark}
 :host([theme=auto]) dialog{color-scheme:light dark}
-dialog{box-sizing:border-box;width:600px;margin-top:9vh;gap:20px;padding:24px;border:0;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);font-size:16px;line-height:1.4;text-align:start}
+dialog{position:fixed;inset:0;box-sizing:border-box;width:600px;max-width:calc(100% - 32px);height:fit-content;max-height:calc(100% - 32px);overflow:auto;margin:9vh auto auto;gap:20px;padding:24px;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
+dialog:not([open]){display:none}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
 dialog :is(button,a){justify-self:start;box-sizing:border-box;min-height:44px;padding:12px 16px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;text-decoration:none;cursor:pointer}

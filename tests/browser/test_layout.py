@@ -78,8 +78,7 @@ def test_nothing_sticks_out_of_the_handoff(page: Page, font: str, tryon: Shop, l
 def test_nothing_sticks_out_of_the_dialog_in_any_language(
     product: Callable[..., Product], font: str
 ) -> None:
-    """It is set in the font of the page that it is on."""
-    page = product(policy="", before=f"<style>body {{ font-family: {font} }}</style>")
+    page = product(policy="", before=f"<style>body {{ --try-on-font: {font} }}</style>")
     assert page.api
     for lang in i18n.LOCALES:
         page.button.evaluate("(button, lang) => { button.lang = lang; button.refresh() }", lang)

@@ -1,4 +1,4 @@
-"""What the dashboard does with a script: a day's values below its chart, by pointer and by keys."""
+"""The dashboard in a browser: values below its charts, by pointer and keys, and odd ids."""
 
 import re
 from collections.abc import Callable
@@ -52,3 +52,17 @@ def test_a_chart_tells_its_days_by_the_arrow_keys(page: Page) -> None:
 def test_each_chart_says_what_its_lines_are(page: Page) -> None:
     legend = page.locator("[aria-labelledby=completions] .chart-key")
     expect(legend).to_contain_text("The period before")
+
+
+def test_no_id_spreads_a_page_or_is_drawn_over_its_neighbours(page: Page, tryon: Shop) -> None:
+    tryon.click("W" * 128)
+    tryon.click(tower := "e" + "\u0301" * 127)  # a hundred accents on one letter
+    for path in ("", "by/product_id", "attempts"):
+        page.goto(f"{tryon.url}/dashboard/{path}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        cut = page.get_by_text(tower).first.evaluate(
+            "id => getComputedStyle(id.closest('li, th, td')).overflowY"
+        )
+        assert cut == "clip", path
+    assert page.evaluate("""[...document.querySelectorAll('.scroll')]
+        .every(box => box.scrollWidth < 2 * box.clientWidth)""")

@@ -166,6 +166,8 @@ SLIPS = [  # what is changed in the good page, and what the box says of it
      "https://old.example/tryon, but this server is {home}."),
     ("<script ", '<script integrity="sha384-x" ', "Mend With integrity the address must be that"),
     ("/try-on-button.js", "/static/try-on-button.012345678901.js", "Look The script is of another"),
+    ('"{home}/try-on-button.js"', '"{pinned}" integrity="sha384-x"', "Mend The integrity is not"),
+    (GOOD_POLICY, "script-src 'sha384-x'; connect-src *", "Mend script-src lacks {home}."),
     (' product-id="R&amp;D /1"', "", "Mend A button has no product-id."),
     ("R&amp;D /1", "{{{{ id }}}}", "Look {{{{ id }}}} is a template's word"),
     ("R&amp;D /1", "a\u200bb", "Mend a\u200bb cannot be a product's id"),
@@ -212,6 +214,7 @@ def test_the_check_names_each_slip_and_asks_nobody(
     names = {"home": tryon.url, "merchant": merchant.origin}
     page.goto(f"{tryon.url}/embed")
     page.wait_for_load_state("networkidle")
+    names["pinned"] = page.evaluate("JSON.parse(document.forms.check.dataset.shop).pinned")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     fields = {

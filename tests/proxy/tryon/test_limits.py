@@ -432,6 +432,14 @@ def test_a_pass_leads_over_nothing_but_the_rate_of_a_client(
     assert (type(found), found.code) == (LimitReached, code)
 
 
+def test_nobody_is_asked_to_pass_what_would_not_help(build: Build) -> None:
+    limits = build(**CHALLENGE, TRYON_SESSION_RATE="3/hour")
+    assert admitted(lambda: session(limits), 9) == 2
+    assert admitted(lambda: session(limits, "192.0.2.8"), 9) == 1
+    for client in ("192.0.2.9", "192.0.2.8"):
+        assert type(refusal(lambda c=client: session(limits, c))) is LimitReached
+
+
 def test_who_has_no_pass_waits_for_the_rate(build: Build, clock: Clock) -> None:
     limits = build(**CHALLENGE | {"TRYON_CLIENT_RATE": "2/minute"})
     assert admitted(lambda: session(limits), 9) == 2

@@ -196,7 +196,8 @@ class Limits:
         """Limit a client to its pass, which is a counter below zero: where there is none, it is
         full."""
         _, period_ms = PASS
-        key = OF_PASS + _pseudonym(network_of(client), self._daily_salt(now))
+        narrowest, _ = networks_of(client)[0]
+        key = OF_PASS + _pseudonym(narrowest, self._daily_salt(now))
         return Limit(key, 0, now + period_ms)
 
     def _common_rates(self, product_id: str, now: int) -> list[Limit]:
@@ -213,7 +214,7 @@ class Limits:
         salt = self._daily_salt(now)
         return [
             Limit(f"{what}:{_pseudonym(network, salt)}", share * limit, now + period_ms)
-            for network, share in _networks(client)
+            for network, share in networks_of(client)
         ]
 
     def _budgets(self, at_ms: int) -> list[Budget]:
@@ -281,14 +282,9 @@ def _start(day: date, zone: ZoneInfo) -> int:
     return midnight_ms(str(day), zone)
 
 
-def network_of(client: str) -> str:
-    """Return the narrowest network that an address counts as."""
-    return _networks(client)[0][0]
-
-
 @lru_cache(maxsize=4_096)
-def _networks(client: str) -> tuple[tuple[str, int], ...]:
-    """Return what an address counts as, and as how many clients each of it."""
+def networks_of(client: str) -> tuple[tuple[str, int], ...]:
+    """Return what an address counts as, the narrowest first, and as how many clients each of it."""
     if named := WITH_PORT.fullmatch(client):
         client = named[1] or named[2]
     with suppress(ValueError):  # an address that a proxy made up still counts, as itself

@@ -283,6 +283,18 @@ def test_an_ipv6_network_has_the_rate_of_so_many_clients(
     assert admitted(lambda: session(limits, next(asking)), 200) == 3 * clients
 
 
+@pytest.mark.parametrize(("prefix", "clients"), [(64, 1), (56, 4), (48, 16)])
+def test_an_ipv6_network_may_guess_a_password_as_so_many_clients(
+    build: Build, prefix: int, clients: int
+) -> None:
+    limits = build()
+    network = ipaddress.ip_network(f"2001:db8::/{prefix}")
+    step = network.num_addresses // 200
+    guessing = (str(network[n * step]) for n in range(200))
+    guess = partial(limits.admit_guess, "login", is_right=False)
+    assert admitted(lambda: guess(next(guessing)), 200) == 10 * clients
+
+
 def test_what_a_wider_network_refuses_is_counted_nowhere(build: Build, tmp_path: Path) -> None:
     limits = build(TRYON_CLIENT_RATE="1/hour")
     asking = (f"2001:db8:0:{n:x}::1" for n in range(500))

@@ -40,6 +40,7 @@ STATE = tuple(
     )
 )
 KIND = ("eventtype", "eventname", "event", "type")  # its last part may be the state
+SENDING = ("sending status",)  # what a status is called that an envelope has of its own sending
 STARTED = ("startedat",)
 LAUNCHED = ("launchedat",)
 ENDED = ("completedat", "endedat", "finishedat")
@@ -49,6 +50,8 @@ REFERENCES = tuple(
 FIELDS = frozenset((*SESSION_ID, *ID, *STATE, *STARTED, *LAUNCHED, *ENDED, *REFERENCES))
 # Objects with a state that is not the session's.
 OTHERS = {"asset", "client", "customer", "device", "error", "item", "order", "product", "user"}
+ENVELOPES = {"body", "data", "payload", "response", "result"}
+SENT = {"ok", "success", "fail", "error"}  # as JSend has it
 FORM = re.compile(rb"[\w.\[\]%+-]+=[!-~]*")
 BOM = b"\xef\xbb\xbf"
 
@@ -148,6 +151,9 @@ class _Reader:
     """Takes the fields of a callback out of its objects."""
 
     def __init__(self, objects: Sequence[Members]) -> None:
+        for members in objects:
+            if "status" in members and _is_envelope(members) and _is_sent(members["status"][1]):
+                members[SENDING[0]] = members.pop("status")
         self._objects = objects if len(objects) == 1 else sorted(objects, key=_fields, reverse=True)
 
     def read(self, mapping: Mapping[str, str]) -> Completion:
@@ -179,18 +185,19 @@ class _Reader:
         return [*filter(_is_word, found)]
 
     def _implied_state(self, mapping: Mapping[str, str]) -> str:
-        """Return the kind of event, if it is known for a state; else the word of a flag."""
+        """Return the kind of event, if it is known for a state; else the word of a flag; else that
+        of an envelope."""
         kinds = self._words(KIND)
         known = [kind for kind in kinds if outcome_of(kind, mapping) != "other"]
-        for word in (*known, *self._flags(mapping), *kinds):
+        for word in (*known, *self._flags(mapping), *self._words(SENDING), *kinds):
             return word
         raise Unreadable("no_state")
 
     def _flags(self, mapping: Mapping[str, str]) -> list[str]:
-        """List known words that are names of what is true, or else false."""
+        """List known words that are names of what is true, or else false; an envelope's last."""
         flags = [
             (word, members[name][1])
-            for members, word in product(self._objects, mapping)
+            for members, word in product(sorted(self._objects, key=_is_envelope), mapping)
             for name in (_plain(word, ""), _plain(f"is{word}", ""))
             if name in members
         ]
@@ -220,6 +227,14 @@ class _Reader:
 
 def _fields(members: Members) -> int:
     return len(FIELDS & members.keys())
+
+
+def _is_envelope(members: Members) -> bool:
+    return any(isinstance(members[name][1], dict | list) for name in ENVELOPES & members.keys())
+
+
+def _is_sent(value: Any) -> bool:
+    return isinstance(value, str) and value.strip().lower() in SENT
 
 
 def _is_word(value: Any) -> bool:

@@ -135,11 +135,40 @@ DONE = {"id": "x", "state": "done", "started_at": 1774375200, "reference": "r"}
         {"session_id": "s", "status": 200, "type": "session.left"},
         {"session_id": "s", "opened": True, "completed": False, "is_abandoned": True},
         {"success": True, "data": {"session_id": "s", "left": True}},
+        {"status": "success", "data": {"state": "left"}},
+        {"status": "Success", "session_id": "s", "payload": {"state": "left"}},
+        {"status": "ok", "result": {"session": {"completion_state": "left"}}},
+        {"status": "error", "response": [{"status": "left"}]},
+        {"status": "success", "data": [{"state": "left"}, {"state": "closed"}]},
+        {"status": "success", "data": {"type": "session.left"}},
+        {"status": "success", "type": "session.left", "data": {"session_id": "s"}},
+        {"status": "success", "body": {"left": True}},
+        {"success": True, "data": {"left": True}},
     ],
     ids=json.dumps,
 )
 def test_it_finds_what_is_told_wherever_it_stands(body: object) -> None:
     assert {read.outcome for read in told(body)} == {"abandoned"}
+
+
+@pytest.mark.parametrize(
+    ("body", "state"),
+    [
+        ({"status": "success", "data": {"session_id": "s", "type": "session"}}, "success"),
+        ({"status": "fail", "data": {"state": None}}, "fail"),
+        ({"status": "success", "data": None}, "success"),
+        ({"status": "completed", "data": {"state": "left"}}, "completed"),
+        ({"status": "success", "session": {"status": "ready"}}, "success"),
+    ],
+    ids=json.dumps,
+)
+def test_an_envelopes_word_is_taken_where_there_is_no_other(body: object, state: str) -> None:
+    assert only(body).state == state
+
+
+def test_an_envelopes_word_is_kept() -> None:
+    read = only({"status": "success", "x": 1, "session_id": "s", "data": {"state": "left"}})
+    assert read.extra == {"status": "success", "x": 1, "data": {"state": "left"}}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.browser import fonts
 from tests.browser.test_access import SCHEMES, faults
 from tests.browser.test_layout import at_each_width
 from tests.servers import Shop, Vendor, running_shop, unique
-from tests.siteverify import Service, running_service
+from tests.siteverify import SCRIPT, Service, running_service
 
 Contexts = Callable[..., BrowserContext]
 
@@ -41,7 +41,7 @@ def test_a_person_goes_on_to_the_try_on(
     context: Contexts, guarded: Shop, service: Service, vendor: Vendor
 ) -> None:
     sku = unique()
-    service.script = service.script.replace("ok-browser", unique("ok"))
+    service.script = SCRIPT % unique("ok")
     page = context().new_page()
     page.goto(f"{guarded.url}/t/{sku}")
     page.get_by_role("button", name="Try it on").click()
@@ -52,6 +52,24 @@ def test_a_person_goes_on_to_the_try_on(
     page.get_by_role("button", name="Start the try-on").click()
     page.wait_for_url("**/handoff/**")
     assert vendor.calls(sku) == 1
+
+
+def test_the_button_leads_there_and_works_without_it_afterwards(
+    context: Contexts, guarded: Shop, service: Service
+) -> None:
+    while guarded.click(unique()).status_code == 201:
+        pass  # what an earlier test's pass has left
+    service.script = SCRIPT % unique("ok")
+    page = context().new_page()
+    page.goto(f"{guarded.url}/shop/trail-runner")
+    page.get_by_role("link", name="Try it on").click()
+    page.wait_for_url("**/challenge?*")
+    page.frame_locator("iframe").get_by_text("I am a person").wait_for()
+    page.get_by_role("button", name="Start the try-on").click()
+    page.wait_for_url("**/handoff/**")
+    page.goto(f"{guarded.url}/shop/trail-runner")
+    page.get_by_role("link", name="Try it on").click()
+    expect(page.locator("try-on-button")).to_have_attribute("state", "waiting")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -97,6 +97,19 @@ def with_flipped_bytes(path: Path) -> None:
     path.write_bytes(content)
 
 
+def with_an_index_of_what_is_gone(path: Path) -> None:
+    """As after a lost write: each page is sound, and one does not belong to the other."""
+    index, restored = "events_received", "INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        found = db.execute("SELECT * FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        db.execute("DELETE FROM sqlite_master WHERE name = ?", (index,))
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM events WHERE name = 'click'")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute(restored, found)
+
+
 def half_of_it(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
@@ -110,9 +123,10 @@ def half_of_it(path: Path) -> None:
         (of_another_program, "is no backup of this app"),
         (of_a_later_version, "is of a later version (colours)"),
         (with_flipped_bytes, "damaged: copy.db"),
+        (with_an_index_of_what_is_gone, "damaged: copy.db: wrong # of entries in index"),
         (half_of_it, "damaged: copy.db"),
     ],
-    ids=["text", "empty", "none", "another", "later", "flipped", "half"],
+    ids=["text", "empty", "none", "another", "later", "flipped", "index", "half"],
 )
 def test_what_is_no_sound_backup_is_refused_and_nothing_is_touched(
     shop: Shop, copy: Path, spoil: Callable[[Path], None], said: str
@@ -122,6 +136,12 @@ def test_what_is_no_sound_backup_is_refused_and_nothing_is_touched(
     found = told(shop, "restore", str(copy), status=1)
     assert said in found
     assert contents(shop.folder) == before
+
+
+def test_no_backup_is_made_of_a_damaged_database(shop: Shop) -> None:
+    with_flipped_bytes(shop.database)
+    assert "damaged: tryon.db" in told(shop, "backup", str(shop.folder / "copy.db"), status=1)
+    assert not [*shop.folder.glob("copy.db*")]
 
 
 def test_a_restore_is_refused_while_anybody_has_the_database_open(shop: Shop, copy: Path) -> None:

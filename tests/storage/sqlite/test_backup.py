@@ -47,7 +47,7 @@ def test_a_copy_has_one_state_and_ends_however_much_is_stored_meanwhile(
 ) -> None:
     monkeypatch.setattr(copies, "STEP", 1)
     with closing(SQLiteStore(path, UTC)) as store:
-        numbers = iter(range(10_000))
+        numbers = iter(range(500))
         backup(path, path.with_name("copy.db"), lambda _: store.commit(one_more(next(numbers))))
         assert len(table(path, "attempts")) == 7 + next(numbers) > 40
     assert len(table(path.with_name("copy.db"), "attempts")) == 7

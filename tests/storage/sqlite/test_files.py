@@ -15,6 +15,7 @@ import pytest
 from storage.events import Entry
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import connect
+from storage.sqlite.files import Opened
 from storage.sqlite.store import SQLiteStore
 from storage.store import Damaged, FilesGone
 from tests.storage.histories import attempt_id, click, moment, small_history, table
@@ -79,6 +80,8 @@ def test_a_log_of_another_file_is_refused_and_set_right(
     for _ in range(2):
         with pytest.raises(Damaged, match=r"tryon.db-wal is not of this tryon.db"):
             SQLiteStore(path, UTC)
+        with pytest.raises(Damaged, match=r"tryon.db-wal is not of this tryon.db"):
+            backup(path, path.with_name("another.db"))
     assert Path(f"{path}-wal").read_bytes() == log
     restore(path, kept)
     with closing(SQLiteStore(path, UTC)):
@@ -120,6 +123,27 @@ def test_where_a_file_is_gone_nothing_is_done_and_no_other_is_made(
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-lock"])
+def test_where_another_file_took_the_place_of_one_nothing_is_done(
+    store: SQLiteStore, suffix: str
+) -> None:
+    place, another = Path(f"{store.path}{suffix}"), store.path.with_name("another")
+    shutil.copyfile(place, another)
+    another.rename(place)
+    with pytest.raises(FilesGone, match=f"^{place.name} was replaced$"):
+        commit(store)
+
+
+def test_a_file_that_was_replaced_while_it_was_opened_is_not_taken_for_it(path: Path) -> None:
+    """What is open here is what was there before."""
+    with path.open("rb"), pytest.raises(FilesGone, match=r"^tryon\.db was replaced$"):
+        copied(path, path.with_name("another"))
+        path.with_name("another").rename(path)
+        Opened(path)
+    with path.open("rb"):
+        Opened(path)
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-lock"])
 @pytest.mark.parametrize("open_", [SQLiteStore.transaction, SQLiteStore.aside])
 def test_what_is_committed_while_a_file_goes_is_not_said_to_be(
     store: SQLiteStore, suffix: str, open_: Callable[[SQLiteStore], Any]
@@ -155,6 +179,22 @@ def test_a_log_that_is_cut_off_within_a_transaction_is_damage(
             os.truncate(f"{store.path}-wal", rest)
     with pytest.raises(Damaged, match="was truncated"):
         store.check()
+
+
+def test_a_log_that_is_emptied_between_two_looks_is_whole(store: SQLiteStore) -> None:
+    with closing(connect(store.path)) as db:
+        db.execute("INSERT INTO meta VALUES ('a', 'b')")
+    counts = iter([1_000, 0, 1_000, 1_000])
+    store._files.check(lambda: next(counts))
+    with pytest.raises(Damaged, match="was truncated"):
+        store._files.check(lambda: next(counts))
+
+
+def test_a_database_that_is_cut_off_is_damage(store: SQLiteStore) -> None:
+    os.truncate(store.path, store.path.stat().st_size // 2)
+    for act in (commit, SQLiteStore.check):
+        with pytest.raises(Damaged, match=r"tryon\.db was truncated"):
+            act(store)
 
 
 def test_a_log_that_another_program_empties_or_begins_anew_is_whole(store: SQLiteStore) -> None:

@@ -84,22 +84,22 @@ class Opened:
     gone: type[FilesGone] = FilesGone
 
     def __init__(self, *paths: Path) -> None:
-        self._known = {path: _identity(path.stat()) for path in paths}
+        self._known = {str(path): _identity(path.stat()) for path in paths}
         if not set(self._known.values()) <= _open_files():
             raise self.gone(f"{paths[0].name} was replaced")
 
     def found(self) -> list[os.stat_result]:
         """Look whether all of them are at their paths. By `stat` alone: to open one of them and
         close it again would drop SQLite's locks on it (POSIX)."""
-        return [self._found(path, known) for path, known in self._known.items()]
-
-    def _found(self, path: Path, known: tuple[int, int]) -> os.stat_result:
-        try:
-            found = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
-        except FileNotFoundError:
-            raise self.gone(f"{path.name} was deleted") from None
-        if _identity(found) != known:
-            raise self.gone(f"{path.name} was replaced")
+        found = []
+        for path, known in self._known.items():
+            try:
+                there = os.stat(path)  # noqa: PTH116 - half the time of Path.stat
+            except FileNotFoundError:
+                raise self.gone(f"{Path(path).name} was deleted") from None
+            if (there.st_dev, there.st_ino) != known:
+                raise self.gone(f"{Path(path).name} was replaced")
+            found.append(there)
         return found
 
 

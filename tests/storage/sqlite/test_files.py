@@ -115,8 +115,9 @@ def test_where_a_file_is_gone_nothing_is_done_and_no_other_is_made(
 ) -> None:
     gone = Path(f"{store.path}{suffix}")
     gone.unlink()
-    with pytest.raises(FilesGone, match=f"^{gone.name} was deleted$"):
-        act(store)
+    for _ in range(2):
+        with pytest.raises(FilesGone, match=f"^{gone.name} was deleted$"):
+            act(store)
     assert not gone.exists()
     rescued = [*store.path.parent.glob("tryon.db.rescued-*")]
     assert len(rescued) == (act is commit and suffix != "-lock")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from storage.database import compact
 from storage.events import Entry
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import connect
@@ -26,6 +27,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
+from storage.database import compact
 from storage.events import Entry
 from storage.sqlite.store import SQLiteStore
 from tests.storage.histories import attempt_id, click, moment
@@ -78,10 +80,9 @@ def test_a_log_of_another_file_is_refused_and_set_right(
     log = Path(f"{path}-wal").read_bytes()
     put(copy, path)
     for _ in range(2):
-        with pytest.raises(Damaged, match=r"tryon.db-wal is not of this tryon.db"):
-            SQLiteStore(path, UTC)
-        with pytest.raises(Damaged, match=r"tryon.db-wal is not of this tryon.db"):
-            backup(path, path.with_name("another.db"))
+        for act in (SQLiteStore, compact, lambda path, _: backup(path, path.with_name("another"))):
+            with pytest.raises(Damaged, match=r"tryon.db-wal is not of this tryon.db"):
+                act(path, UTC)
     assert Path(f"{path}-wal").read_bytes() == log
     restore(path, kept)
     with closing(SQLiteStore(path, UTC)):

@@ -15,7 +15,7 @@ import pytest
 
 from storage.events import Entry, Event, Receipt
 from storage.funnel import HISTOGRAMS, TOTALS, local_day
-from storage.sqlite import recount, turns
+from storage.sqlite import maintenance, recount, turns
 from storage.sqlite.connection import Connection, connect
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
 from storage.sqlite.store import SQLiteStore
@@ -470,6 +470,25 @@ def test_a_late_callback_does_not_bring_the_erased_back(store: SQLiteStore) -> N
     assert erased not in {row[1] for row in table(store.path, "receipts")}
 
 
+def test_what_was_erased_is_not_said_to_be_while_the_log_has_it(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "LOG_TRIES", 1)
+    with store.snapshot(), pytest.raises(StorageUnavailable, match="run this again"):
+        Maintenance(store).erase("order-3")
+    assert Maintenance(store).erase("order-3") == 0
+    assert b"order-3" not in store.path.read_bytes() + Path(f"{store.path}-wal").read_bytes()
+
+
+def test_a_purge_forgets_what_it_was_that_was_erased(empty: SQLiteStore) -> None:
+    empty.commit([Entry((click(attempt_id(AROUND), reference="order-1"),))])
+    Maintenance(empty).erase("order-1")
+    kept = "SELECT count(*) FROM meta WHERE key LIKE 'erased:%'"
+    for line, count in (("2026-03-29", 1), ("2026-03-30", 0)):
+        Maintenance(empty).purge(line)
+        assert empty.read(kept) == [(count,)]
+
+
 def test_ids_of_erased_events_are_not_given_again(empty: SQLiteStore) -> None:
     a = attempt_id(AROUND)
     empty.commit([Entry((click(a, reference="order-1"),))])
@@ -561,6 +580,13 @@ def test_what_could_not_be_read_before_is_counted_once(empty: SQLiteStore) -> No
     assert Maintenance(empty).replay(reader) == 0
     verdicts = [row[5] for row in table(empty.path, "receipts")]
     assert sorted(verdicts) == ["accepted", "unreadable", "unreadable"]
+
+
+def test_what_was_not_signed_is_never_read_again(empty: SQLiteStore) -> None:
+    empty.commit([Entry((click(A), created(A, AROUND)))])
+    empty.commit([Entry(receipt=Receipt(A, AROUND, {}, b"done", "unsigned"))])
+    assert Maintenance(empty).replay(Reader()) == 0
+    assert outcome(empty, A) == "open"
 
 
 def test_each_of_several_in_a_body_is_read_again(empty: SQLiteStore) -> None:

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import requests
@@ -99,20 +100,17 @@ def test_nothing_moves_unasked(product: Visit, width: int) -> None:
 
 
 def test_no_task_of_ours_is_long(product: Visit) -> None:
-    long: list[float] = []
-    for _ in range(5):  # others may take the processor meanwhile: one quiet run proves it
-        page = product(
-            init="""window.long = [];
-                new PerformanceObserver(list => long.push(...list.getEntries()))
-                    .observe({type: 'longtask', buffered: true});"""
-        )
-        page.page.evaluate("long.length = 0")
-        page.press()
-        page.reaches("waiting")
-        page.becomes("opened")
-        if not (long := page.page.evaluate("long.map(task => task.duration)")):
-            return
-    raise AssertionError(long)
+    """All of them together take less of the processor than one long task, which has 50 ms."""
+    page = product()
+    tools = page.page.context.new_cdp_session(page.page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})  # others take processors too
+    page.press()
+    page.reaches("waiting")
+    page.becomes("opened")
+    metrics = tools.send("Performance.getMetrics")["metrics"]
+    spent = {metric["name"]: metric["value"] for metric in metrics}
+    ours = [spent[f"{what}Duration"] for what in ("Script", "RecalcStyle", "Layout")]
+    assert 0 < sum(ours) < 0.05
 
 
 def test_the_page_says_it_within_a_quarter_of_a_second(product: Visit, tryon: Shop) -> None:
@@ -122,7 +120,7 @@ def test_the_page_says_it_within_a_quarter_of_a_second(product: Visit, tryon: Sh
         window.seen = performance.timeOrigin + performance.now()})""")
     page.press()
     waits = []
-    for _ in range(11):
+    for _ in range(7):
         page.reaches("waiting")
         link = page.page.evaluate("document.querySelector('try-on-button').session.launch_url")
         page.page.wait_for_timeout(30)
@@ -136,15 +134,16 @@ def test_the_page_says_it_within_a_quarter_of_a_second(product: Visit, tryon: Sh
     assert statistics.quantiles(waits)[0] < 250
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
 @pytest.mark.parametrize("ratio", [1, 2])
-def test_a_camera_reads_the_code(product: Visit, scheme: str, ratio: int) -> None:
-    looks = {"forced_colors": "active"} if scheme == "forced" else {"color_scheme": scheme}
-    page = product(device_scale_factor=ratio, attributes="theme=auto", **looks)
+def test_a_camera_reads_the_code(product: Visit, ratio: int) -> None:
+    page = product(device_scale_factor=ratio, attributes="theme=auto")
     page.press()
     page.reaches("waiting")
-    session = page.page.evaluate("document.querySelector('try-on-button').session")
-    assert scan(page.page.screenshot()) == session["launch_url"] + "?q"
+    link = page.page.evaluate("document.querySelector('try-on-button').session.launch_url")
+    looks: list[Any] = [{"color_scheme": "light"}, {"color_scheme": "dark"}]
+    for look in [*looks, {"forced_colors": "active"}]:
+        page.page.emulate_media(**look)
+        assert scan(page.dialog.screenshot()) == link + "?q", look
     box = page.page.locator("try-on-button svg").bounding_box()
     assert box
     assert box["width"] >= 200

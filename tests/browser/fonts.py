@@ -1,30 +1,30 @@
 """The fonts that layouts are held in: a page looks different on each merchant's machine."""
 
-import re
-
-from playwright.sync_api import BrowserContext, Page, Route
+from playwright.sync_api import Page
 
 # About as wide as Verdana, and as Arial Narrow, with the packages of Debian that have them.
 PACKAGES = {
     "DejaVu Sans": "fonts-dejavu-core",
     "Liberation Sans Narrow": "fonts-liberation, or fonts-liberation-sans-narrow",
 }
-ASKED = "system-ui"  # what our pages ask for first
 
 
-def dress(context: BrowserContext, family: str) -> None:
-    """Let every page of ours be set in a font, as on a machine whose own font that is."""
-
-    def alter(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, body=answer.text().replace(ASKED, family))
-
-    context.route(re.compile(r"\.css(\?|$)"), alter)
-
-
-def is_set_in(page: Page, family: str) -> bool:
-    asked = str(page.evaluate("getComputedStyle(document.body).fontFamily"))
-    return asked.replace('"', "").startswith(family)
+def dress(page: Page, family: str) -> None:
+    """Set a page of ours in a font, as on a machine whose own font that is."""
+    asked = str(
+        page.evaluate(
+            """family => {
+                for (const {cssRules} of document.styleSheets)
+                    for (const {style} of cssRules)
+                        if (style?.fontFamily)
+                            style.fontFamily = style.fontFamily.replace('system-ui', 'var(--own)')
+                document.documentElement.style.setProperty('--own', `"${family}"`)
+                return getComputedStyle(document.body).fontFamily
+            }""",
+            family,
+        )
+    )
+    assert asked.replace('"', "").startswith(family)
 
 
 def draws(page: Page, family: str) -> bool:
@@ -44,12 +44,12 @@ def boxes(page: Page, characters: str) -> str:
     return str(
         page.evaluate(
             """characters => {
-                const pen = new OffscreenCanvas(64, 64).getContext('2d', {willReadFrequently: true})
-                pen.font = '32px sans-serif'
+                const pen = new OffscreenCanvas(32, 32).getContext('2d', {willReadFrequently: true})
+                pen.font = '16px sans-serif'
                 const look = character => {
-                    pen.clearRect(0, 0, 64, 64)
-                    pen.fillText(character, 16, 44)
-                    return pen.getImageData(0, 0, 64, 64).data.join()
+                    pen.clearRect(0, 0, 32, 32)
+                    pen.fillText(character, 8, 22)
+                    return new Uint32Array(pen.getImageData(0, 0, 32, 32).data.buffer).join()
                 }
                 const box = look('\u0378')  // is assigned to nothing
                 return [...characters].filter(each => look(each) == box).join('')

@@ -1,15 +1,13 @@
 """The challenge's page, with a service of another origin on it."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
-from tests.browser import fonts
-from tests.browser.test_access import SCHEMES, faults
-from tests.browser.test_layout import at_each_width
+from tests.browser.test_access import faults
+from tests.browser.test_layout import sticking_out
 from tests.servers import Shop, Vendor, running_shop, unique
 from tests.siteverify import SCRIPT, Service, running_service
 
@@ -72,9 +70,8 @@ def test_the_button_leads_there_and_works_without_it_afterwards(
     expect(page.locator("try-on-button")).to_have_attribute("state", "waiting")
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_on_it(context: Contexts, guarded: Shop, scheme: Any) -> None:
-    page = context(color_scheme=scheme).new_page()
+def test_axe_finds_nothing_on_it(context: Contexts, guarded: Shop) -> None:
+    page = context().new_page()
     page.goto(address(guarded, again="1"))
     expect(page.get_by_role("alert")).to_have_text("Please try again in a moment.")
     page.frame_locator("iframe").get_by_text("I am a person").wait_for()
@@ -82,10 +79,9 @@ def test_axe_finds_nothing_on_it(context: Contexts, guarded: Shop, scheme: Any) 
     assert page.evaluate("shift") == 0
 
 
-def test_nothing_sticks_out_of_it(context: Contexts, font: str, guarded: Shop) -> None:
-    opened = context()
-    fonts.dress(opened, font)
-    page: Page = opened.new_page()
+def test_nothing_sticks_out_of_it(context: Contexts, families: list[str], guarded: Shop) -> None:
+    page = context().new_page()
     for lang in ("ar", "de", "fi"):
-        assert at_each_width(page, address(guarded, locale=lang, again="1")) == {}, lang
+        page.goto(address(guarded, locale=lang, again="1"))
+        assert sticking_out(page, families) == {}, lang
         assert page.evaluate("document.documentElement.lang") == lang

@@ -104,7 +104,9 @@ def test_nothing_sticks_out_of_the_dialog_in_any_language(
 
 def parts_sticking_out(page: Product, family: str) -> list[str]:
     """Parts of the dialog that are wider than the room they have, when it is set in a font."""
-    page.button.evaluate("(button, font) => button.style.setProperty('--try-on-font', font)", family)
+    page.button.evaluate(
+        "(button, font) => button.style.setProperty('--try-on-font', font)", family
+    )
     return list(
         page.dialog.evaluate("""dialog => [dialog, ...dialog.querySelectorAll(':not(svg, svg *)')]
             .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1)

@@ -67,8 +67,8 @@ def back_test(kinds: tuple[str, ...], histories: int) -> tuple[float, float]:
 
 
 def test_the_intervals_hold_what_they_say(monkeypatch):
-    monkeypatch.setattr(module, "FUTURES", 200)  # the coverage of 500, in less time
-    days, months = back_test(SHOPS, 30)
+    monkeypatch.setattr(module, "FUTURES", 100)  # the coverage of 500, in less time
+    days, months = back_test(SHOPS, 12)
     assert 0.75 <= days <= 0.85
     assert 0.75 <= months <= 0.85
 

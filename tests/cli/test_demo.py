@@ -2,12 +2,9 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.servers import DESKTOP, ROOT, SURROUNDINGS, eventually, free_port, http
 from tests.wire import responds
@@ -48,29 +45,3 @@ def test_the_demo_starts_all_of_it_and_stops_all_of_it(tmp_path: Path) -> None:
         process.stdout.close()
     eventually(lambda: not responds(f"http://127.0.0.1:{port}/healthz"))
     eventually(lambda: not responds(f"http://127.0.0.1:{port + 1}/"))
-
-
-@pytest.mark.parametrize("which", [0, 1])
-def test_the_demo_does_not_take_another_server_for_its_own(which: int) -> None:
-    port = free_port(and_the_next=True)
-    with socket.create_server(("127.0.0.1", port + which)):
-        told = _demo(PORT=str(port))
-    assert (told.returncode, told.stdout) == (1, "")
-    assert f"port {port + which}: Address already in use" in told.stderr
-
-
-@pytest.mark.parametrize("port", ["http", "0", "65535", "-1"])
-def test_the_demo_refuses_what_is_no_port(port: str) -> None:
-    told = _demo(PORT=port)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert f"PORT must be a number from 1 to 65534, not '{port}'" in told.stderr
-
-
-def _demo(**environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from proxy.cli import cli; cli()", "demo"],
-        env=SURROUNDINGS | {"HOST": "127.0.0.1"} | environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )

@@ -27,15 +27,18 @@ def told(path: Path) -> str:
     return run(path, "demo-data", "--days", "60")
 
 
-def run(path: Path, *arguments: str) -> str:
-    environ = {
+def environ(path: Path) -> dict[str, str]:
+    return {
         "TRYON_API_TOKEN": "a-token",
         "TRYON_API_URL": "https://vendor.example/v1",
         "TRYON_PUBLIC_URL": "https://shop.example",
         "TRYON_SECRET_KEY": "0123456789abcdef" * 2,
         "TRYON_DATABASE": f"sqlite:///{path}",
     }
-    found = CliRunner().invoke(cli, arguments, env=environ)
+
+
+def run(path: Path, *arguments: str) -> str:
+    found = CliRunner().invoke(cli, arguments, env=environ(path))
     assert found.exit_code == 0, found.output
     return found.stdout
 
@@ -72,6 +75,17 @@ def test_every_ending_is_there_in_proportion(path: Path, told: str) -> None:
     ):
         assert low < found[name] / clicks < high, name
     assert found["other"] == found["open"] == 0
+
+
+def test_there_is_enough_of_it_for_a_forecast(path: Path, told: str) -> None:
+    assert "P50" in run(path, "forecast")
+    assert json.loads(run(path, "forecast", "--json"))["next_month"]["p50"] > 0
+
+
+def test_it_is_added_to_nothing_unless_that_is_forced(path: Path, told: str) -> None:
+    found = CliRunner().invoke(cli, ["demo-data"], env=environ(path))
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "there are events already; --force adds to them" in found.stderr
 
 
 def test_weekends_are_busier_and_weeks_a_little_better_than_the_last(path: Path, told: str) -> None:

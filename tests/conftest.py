@@ -27,6 +27,14 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
+# Where each test starts servers or waits for a page: these begin, or one of them would end alone.
+LONG = ("tests/browser/", "tests/cli/", "tests/test_server.py", "tests/threats/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 @pytest.fixture(scope="session")
 def vendor() -> Iterator[Vendor]:
     with running_vendor() as vendor:

@@ -32,6 +32,8 @@ PASSWORD = "a-password-for-tests"
 METRICS_TOKEN = "a-metrics-token-for-tests"
 APP = "app:create_app()"
 CONFIG = str(ROOT / "gunicorn.conf.py")
+# A start is mostly the imports of each worker: one is enough where two would prove no more.
+ALONE = {"TRYON_WORKERS": "1"}
 
 T = TypeVar("T")
 
@@ -224,7 +226,7 @@ def running_shop(
         yield shop
     finally:
         if shop.process.poll() is None:
-            shop.stop()
+            shop.kill()  # a stop, of which tests/test_server.py has the proofs, takes a second
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from proxy.settings import load
 from proxy.tryon.keys import CallbackKeys
 from proxy.web import openapi
 from tests.operations import OPERATIONS
-from tests.servers import METRICS_TOKEN, PASSWORD, Shop, Vendor, running_shop
+from tests.servers import ALONE, METRICS_TOKEN, PASSWORD, Shop, Vendor, running_shop
 
 PAGES = {"demo", "dashboard"}  # blueprints for people: not part of the described interface
 CHECKS = [
@@ -55,13 +55,13 @@ def app(tmp_path_factory: pytest.TempPathFactory, shop: Shop) -> Flask:
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop of its own: its numbers and its limits bear what others could not."""
-    challenge = {
+    settings = ALONE | {
         "TRYON_CHALLENGE_URL": "https://challenge.example/siteverify",
         "TRYON_CHALLENGE_SCRIPT": "https://challenge.example/api.js",
         "TRYON_CHALLENGE_SITE_KEY": "site",
         "TRYON_CHALLENGE_SECRET": "secret",
     }
-    with running_shop(tmp_path_factory.mktemp("fuzzed"), vendor, **challenge) as shop:
+    with running_shop(tmp_path_factory.mktemp("fuzzed"), vendor, **settings) as shop:
         yield shop
 
 

@@ -8,14 +8,24 @@ from pathlib import Path
 import pytest
 
 from tests.routes.dashboard.merchant import log_in, token
-from tests.servers import APP, ROOT, SURROUNDINGS, Shop, Vendor, eventually, free_port, unique
+from tests.servers import (
+    ALONE,
+    APP,
+    ROOT,
+    SURROUNDINGS,
+    Shop,
+    Vendor,
+    eventually,
+    free_port,
+    unique,
+)
 from tests.wire import http, responds, rows
 
 SERVE = ["-c", "from proxy.cli import cli; cli()", "serve"]
 
 
 def test_serve_works_with_what_is_in_its_working_directory(tmp_path: Path, vendor: Vendor) -> None:
-    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_DATABASE="sqlite:///own.db")
+    shop = Shop(tmp_path, vendor.url, free_port(), **ALONE, TRYON_DATABASE="sqlite:///own.db")
     shop.database = tmp_path / "own.db"
     settings = {name: text for name, text in shop.environ.items() if name.startswith("TRYON_")}
     (tmp_path / ".env").write_text("".join(f"{name}={text}\n" for name, text in settings.items()))
@@ -111,7 +121,7 @@ def test_it_listens_at_an_address_of_ipv6(tmp_path: Path, vendor: Vendor, host: 
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
         pytest.skip("IPv6 is off here")
-    shop = Shop(tmp_path, vendor.url, free_port(), HOST=host)
+    shop = Shop(tmp_path, vendor.url, free_port(), **ALONE, HOST=host)
     shop.url = shop.url.replace("127.0.0.1", "[::1]")
     try:
         shop.start()

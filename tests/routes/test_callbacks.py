@@ -19,7 +19,7 @@ import requests
 from hypothesis import given, settings
 from standardwebhooks import Webhook
 
-from tests.servers import METRICS_TOKEN, Shop, Vendor, eventually, running_shop, unique
+from tests.servers import ALONE, METRICS_TOKEN, Shop, Vendor, eventually, running_shop, unique
 from tests.shapes import SHAPES
 from tests.wire import at_once, http, peak_memory, post, raw, rows, spread
 
@@ -450,7 +450,7 @@ NEW, OLD, WRONG = secret("new"), secret("old"), secret("wrong")
 @pytest.fixture(scope="module")
 def signing_shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("signing")
-    with running_shop(folder, vendor, TRYON_CALLBACK_SECRET=f"{NEW},{OLD}") as shop:
+    with running_shop(folder, vendor, **ALONE, TRYON_CALLBACK_SECRET=f"{NEW},{OLD}") as shop:
         yield shop
 
 

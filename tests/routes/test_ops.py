@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.servers import (
+    ALONE,
     METRICS_TOKEN,
     Shop,
     Vendor,
@@ -35,7 +36,7 @@ def test_it_is_alive_and_ready(shop: Shop) -> None:
 def secretive(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop whose figures nobody may read."""
     folder = tmp_path_factory.mktemp("secretive")
-    with running_shop(folder, vendor, TRYON_METRICS_TOKEN="") as shop:
+    with running_shop(folder, vendor, **ALONE, TRYON_METRICS_TOKEN="") as shop:
         yield shop
 
 
@@ -173,6 +174,7 @@ def test_figures_outlive_the_workers_that_counted_them_and_are_in_no_file(
         for stream in streams:
             stream.close()
         assert not [*temporary.iterdir()]
+        shop.stop()
     assert [each.name for each in theirs.iterdir()] == ["precious"]
 
 

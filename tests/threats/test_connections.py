@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.servers import Shop, Vendor, eventually, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, eventually, running_shop, unique
 from tests.wire import answered, connected, http
 
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -39,7 +39,7 @@ def standing_still(shop: Shop) -> Iterator[None]:
 def test_who_pipelines_gets_one_answer_before_it_is_the_next_one_s_turn(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor, TRYON_WORKERS="1") as shop, ExitStack() as open_:
+    with running_shop(tmp_path, vendor, **ALONE) as shop, ExitStack() as open_:
         before = len(shop.logged())
         with standing_still(shop):
             greedy = [open_.enter_context(connected(shop)) for _ in range(4)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Shop, Vendor, eventually, http, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, eventually, http, running_shop, unique
 from tests.wire import assert_whole, click_of, post
 
 
@@ -154,7 +154,7 @@ def spoil(database: Path, table: str) -> None:
 
 @pytest.mark.slow
 def test_damage_that_is_met_is_said_and_callbacks_are_kept(tmp_path: Path, vendor: Vendor) -> None:
-    with running_shop(tmp_path, vendor, TRYON_WORKERS="1") as shop:
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
         product_id = unique()
         session = shop.click(product_id).json()
         shop.stop()

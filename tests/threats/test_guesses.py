@@ -6,7 +6,7 @@ from itertools import cycle
 import pytest
 import requests
 
-from tests.servers import PHONE, Shop, Vendor, http, running_shop, unique
+from tests.servers import ALONE, PHONE, Shop, Vendor, http, running_shop, unique
 from tests.wire import get, refused
 
 GUESSER, NEIGHBOUR = "203.0.113.7", "203.0.113.8"
@@ -16,7 +16,7 @@ KINDS = ("/sessions/{}", "/sessions/{}/events", "/go/{}", "/handoff/{}", "/qr/{}
 @pytest.fixture(scope="module")
 def guessed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("guessed")
-    with running_shop(folder, vendor, TRYON_WORKERS="1", TRYON_TRUSTED_PROXIES="1") as shop:
+    with running_shop(folder, vendor, **ALONE, TRYON_TRUSTED_PROXIES="1") as shop:
         yield shop
 
 

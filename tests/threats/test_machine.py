@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers import ROOT, Shop, Vendor, eventually, free_port, running_shop, unique
+from tests.servers import ALONE, ROOT, Shop, Vendor, eventually, free_port, running_shop, unique
 from tests.wire import assert_whole, http, rows
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def no_more_files(shop: Shop) -> Iterator[None]:
 def test_without_another_file_nothing_false_is_said_and_it_goes_on_after(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor, TRYON_WORKERS="1") as shop:
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
         product_id = unique()
         session = shop.click(product_id).json()  # over a connection that is kept
         workers = shop.workers()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import (
+    ALONE,
     DESKTOP,
     METRICS_TOKEN,
     PASSWORD,
@@ -74,7 +75,7 @@ def test_a_session_is_found_again_ten_times_as_often_as_a_new_one_is_made(
 def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    settings = {"TRYON_CLIENT_RATE": "3/hour", "TRYON_TRUSTED_PROXIES": "1"}
+    settings = ALONE | {"TRYON_CLIENT_RATE": "3/hour", "TRYON_TRUSTED_PROXIES": "1"}
     with running_shop(tmp_path, vendor, **settings) as shop:
         product_id = unique()
         for address in ("198.51.100.1", "198.51.100.2", "2001:db8::1"):
@@ -87,7 +88,7 @@ def test_behind_a_proxy_of_ours_each_client_has_its_own_rate(
 
 
 def test_a_network_and_all_together_have_their_rates(tmp_path: Path, vendor: Vendor) -> None:
-    settings = {
+    settings = ALONE | {
         "TRYON_CLIENT_RATE": "1/hour",
         "TRYON_SESSION_RATE": "20/hour",
         "TRYON_TRUSTED_PROXIES": "1",
@@ -171,7 +172,7 @@ def test_a_budget_is_exact_over_workers_and_a_kill(
 
 
 def test_a_product_has_its_rate_however_many_addresses_ask(tmp_path: Path, vendor: Vendor) -> None:
-    settings = {"TRYON_PRODUCT_RATE": "5/hour", "TRYON_TRUSTED_PROXIES": "1"}
+    settings = ALONE | {"TRYON_PRODUCT_RATE": "5/hour", "TRYON_TRUSTED_PROXIES": "1"}
     with running_shop(tmp_path, vendor, **settings) as shop:
         flooded, other = unique(), unique()
         found = at_once(40, lambda n: click(shop, flooded, f"198.51.100.{n}"))
@@ -183,7 +184,7 @@ def test_a_product_has_its_rate_however_many_addresses_ask(tmp_path: Path, vendo
 def test_a_click_that_a_budget_refuses_is_in_the_funnel_and_one_of_a_flood_is_not(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    settings = {"TRYON_DAILY_SESSIONS": "1", "TRYON_CLIENT_RATE": "4/hour"}
+    settings = ALONE | {"TRYON_DAILY_SESSIONS": "1", "TRYON_CLIENT_RATE": "4/hour"}
     with running_shop(tmp_path, vendor, **settings) as shop:
         product_id, click_id = unique(), str(uuid.uuid4())
         assert click(shop, product_id) == (201, "")
@@ -281,7 +282,7 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
         ]
         text = json.dumps(entries)
     catalog.write_text(text)
-    with running_shop(tmp_path, vendor, TRYON_CATALOG=str(catalog)) as shop:
+    with running_shop(tmp_path, vendor, **ALONE, TRYON_CATALOG=str(catalog)) as shop:
         answer = shop.click(known, category="footwear", title="Something else")
         session = answer.json()
         assert answer.status_code == 201

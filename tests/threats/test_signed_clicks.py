@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.servers import Shop, Vendor, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, running_shop, unique
 from tests.wire import get, http, post, refused, rows
 
 SECRETS = ("the-shops-secret-of-32-characters", "the-secret-that-it-had-before-this")
@@ -17,7 +17,7 @@ SECRETS = ("the-shops-secret-of-32-characters", "the-secret-that-it-had-before-t
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("signed")
-    with running_shop(folder, vendor, TRYON_CLICK_SECRET=",".join(SECRETS)) as shop:
+    with running_shop(folder, vendor, **ALONE, TRYON_CLICK_SECRET=",".join(SECRETS)) as shop:
         yield shop
 
 

@@ -17,6 +17,7 @@ import requests
 from proxy.settings import load
 from proxy.tryon.keys import CallbackKeys
 from tests.servers import (
+    ALONE,
     METRICS_TOKEN,
     PASSWORD,
     TOKEN,
@@ -120,7 +121,7 @@ def test_each_failure_has_its_code(patient: Shop, scenario: str, status: int, co
 
 def test_a_vendor_that_is_gone_is_an_upstream_error(tmp_path: Path, vendor: Vendor) -> None:
     gone = f"http://127.0.0.1:{free_port()}/v1"
-    with running_shop(tmp_path, vendor, TRYON_API_URL=gone) as shop:
+    with running_shop(tmp_path, vendor, **ALONE, TRYON_API_URL=gone) as shop:
         answer = shop.click(unique())
         assert (answer.status_code, answer.json()["code"]) == (502, "upstream_error")
         assert "127.0.0.1" not in answer.json()["detail"]
@@ -320,7 +321,7 @@ def vendor_of(expires_at: str) -> Iterator[Vendor]:
 def test_an_end_at_the_edge_of_the_calendar_is_moved_to_where_pages_can_show_it(
     tmp_path: Path, expires_at: str, shown: str
 ) -> None:
-    with vendor_of(expires_at) as edge, running_shop(tmp_path, edge) as shop:
+    with vendor_of(expires_at) as edge, running_shop(tmp_path, edge, **ALONE) as shop:
         answer = shop.click(unique())
         assert (answer.status_code, answer.json()["expires_at"]) == (201, shown)
         session = answer.json()
@@ -354,7 +355,7 @@ def test_no_secret_is_in_anything_that_comes_out(tmp_path: Path, vendor: Vendor)
     netrc.chmod(0o600)
     key = "canary-secret-key-5d1c95e2f0a1b2c3d4e5"
     secrets = [TOKEN, key, PASSWORD, METRICS_TOKEN, SIGNING, SIGNING.removeprefix("whsec_")]
-    settings = {
+    settings = ALONE | {
         "TRYON_SECRET_KEY": key,
         "TRYON_CALLBACK_SECRET": SIGNING,
         "TRYON_UPSTREAM_DEADLINE": "0.5",
@@ -398,11 +399,11 @@ def test_no_secret_is_in_anything_that_comes_out(tmp_path: Path, vendor: Vendor)
         for command in (["doctor"], ["doctor", "--help"], ["--help"]):
             done = shop.command(*command)
             came += [done.stdout, done.stderr]
-        came.append(shop.logged())
         came.append(str(rows(shop, "SELECT * FROM upstream_calls")))
         came.append(str(rows(shop, "SELECT * FROM events")))
         came.append(str(rows(shop, "SELECT * FROM receipts")))
-    came.append(shop.logged())  # with what stopping says
+        shop.stop()
+        came.append(shop.logged())  # with what stopping says
     assert vendor.calls(product_id) == 1  # it was the vendor's own token that was sent
     for text in came:
         for secret in [*secrets, "canary-netrc", "canary-proxy"]:

@@ -11,6 +11,7 @@ import requests
 
 from proxy.web.response import policy_with_service
 from tests.servers import (
+    ALONE,
     DESKTOP,
     ROOT,
     Shop,
@@ -100,7 +101,7 @@ def test_an_answer_that_is_not_for_all_is_not_kept(shop: Shop) -> None:
 def prefixed(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop behind TLS and under a path, whose figures nobody may read."""
     folder = tmp_path_factory.mktemp("prefixed")
-    settings = {"TRYON_PUBLIC_URL": f"{PUBLIC_ORIGIN}/prefix", "TRYON_METRICS_TOKEN": ""}
+    settings = ALONE | {"TRYON_PUBLIC_URL": f"{PUBLIC_ORIGIN}/prefix", "TRYON_METRICS_TOKEN": ""}
     with running_shop(folder, vendor, **settings) as shop:
         shop.origin = PUBLIC_ORIGIN
         yield shop

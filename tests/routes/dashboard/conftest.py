@@ -8,7 +8,7 @@ import requests
 
 from storage.sqlite.store import SQLiteStore
 from tests.routes.dashboard.merchant import log_in
-from tests.servers import Shop, Vendor, running_shop
+from tests.servers import ALONE, Shop, Vendor, running_shop
 from tests.storage.histories import (
     ZONE,
     small_history,
@@ -28,5 +28,6 @@ def known(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
     store.commit(small_history())
     store.close()
     plans = '[{"name": "S", "price": 1, "included_sessions": 10, "price_per_extra_session": 1}]'
-    with running_shop(folder, vendor, TRYON_TIMEZONE=ZONE, TRYON_PLANS=plans) as shop:
+    settings = ALONE | {"TRYON_TIMEZONE": ZONE, "TRYON_PLANS": plans}
+    with running_shop(folder, vendor, **settings) as shop:
         yield shop

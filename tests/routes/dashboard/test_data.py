@@ -15,7 +15,7 @@ from storage.funnel import COUNTS, local_day
 from storage.sqlite.maintenance import SQLiteMaintenance
 from storage.sqlite.store import SQLiteStore
 from tests.routes.dashboard.merchant import BASIC, log_in, stats
-from tests.servers import Shop, Vendor, eventually, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, eventually, running_shop, unique
 from tests.storage.histories import (
     ZONE,
     moment,
@@ -235,7 +235,7 @@ def test_another_time_zone_moves_the_numbers_to_its_days_while_the_app_runs(
     with closing(SQLiteStore(tmp_path / "tryon.db", ZoneInfo(ZONE))) as store:
         SQLiteMaintenance(store).ensure_timezone()
         store.commit(small_history())
-    with running_shop(tmp_path, vendor, TRYON_TIMEZONE="Asia/Kolkata") as shop:
+    with running_shop(tmp_path, vendor, **ALONE, TRYON_TIMEZONE="Asia/Kolkata") as shop:
         eventually(lambda: "agrees" in shop.command("verify").stdout)
         by_day = stats(shop, **DAYS, by="day")["by"]
         # Nine and a half hours or more after New York: 1 of the day before comes, 1 goes on.

@@ -11,7 +11,7 @@ PORT ?= 8000
 PYTHONUTF8 := 1
 export HOST PORT PYTHONUTF8
 
-.PHONY: run test lint proofs bench crash-test lock clean
+.PHONY: run test lint proofs bench crash-test screens lock clean
 
 run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
@@ -37,6 +37,9 @@ bench: $(VENV)/test
 
 crash-test: $(VENV)/test ## the long form: a hundred kills
 	CRASHES=100 $(RUN) -m pytest -m slow -k "crash or kill" $(ARGS)
+
+screens: $(VENV)/test ## every state of every page, to look at; ARGS=dialog for those alone
+	$(RUN) -m tests.browser.screens $(ARGS)
 
 $(VENV)/run: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -1,32 +1,25 @@
 """One Chromium, one shop with the demo on, and a merchant's own site on another origin."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.browser import fonts
-from tests.browser.stage import LINK, STRICT, WITNESS, Api, Merchant, Product, lacking
+from tests.browser.stage import (
+    CHROMIUM,
+    LINK,
+    NO_CHROMIUM,
+    STRICT,
+    WITNESS,
+    Api,
+    Merchant,
+    Product,
+    lacking,
+    running_chromium,
+)
 from tests.servers import Shop, Vendor, running_shop
-
-# Without a window around each page it needs a third of the time; both draw and run pages alike.
-CHROMIUM = (
-    os.environ.get("CHROMIUM")
-    or shutil.which("chromium-headless-shell")
-    or shutil.which("chromium")
-)
-FLAGS = (
-    "--no-sandbox",
-    "--disable-dev-shm-usage",  # which is as small as 64 MB in a container, or not there
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-)
 
 expect.set_options(timeout=10_000)
 
@@ -40,16 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        lacking("no Chromium was found: install it, or name it in CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=FLAGS,
-            # Playwright lets every popup through unless told not to.
-            ignore_default_args=["--disable-popup-blocking"],
-        )
+        lacking(NO_CHROMIUM)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

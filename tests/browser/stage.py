@@ -3,18 +3,45 @@
 import io
 import json
 import os
+import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 
 from proxy.tryon.qr import LinkCodes
 from tests.servers import PASSWORD, Shop
 
+# Without a window around each page it needs a third of the time; both draw and run pages alike.
+CHROMIUM = (
+    os.environ.get("CHROMIUM")
+    or shutil.which("chromium-headless-shell")
+    or shutil.which("chromium")
+)
+NO_CHROMIUM = "no Chromium was found: install it, or name it in CHROMIUM"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",  # which is as small as 64 MB in a container, or not there
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
 # As strict as a product page can be; the shop's origin is filled in.
 STRICT = (
     "default-src 'none'; script-src {tryon}; connect-src {tryon}; style-src 'self'; "
@@ -39,6 +66,21 @@ IPHONE = (
 )
 
 LINK = '<a href="/t/{id}">Try it on</a>'
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        raise SystemExit(NO_CHROMIUM)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            # Playwright lets every popup through unless told not to.
+            ignore_default_args=["--disable-popup-blocking"],
+        )
+        yield browser
+        browser.close()
 
 
 class Merchant:

@@ -11,7 +11,7 @@ PORT ?= 8000
 PYTHONUTF8 := 1
 export HOST PORT PYTHONUTF8
 
-.PHONY: run test lint proofs bench crash-test screens lock clean
+.PHONY: run test lint proofs bench crash-test screens pictures lock clean
 
 run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
@@ -40,6 +40,9 @@ crash-test: $(VENV)/test ## the long form: a hundred kills
 
 screens: $(VENV)/test ## every state of every page, to look at; ARGS=dialog for those alone
 	$(RUN) -m tests.browser.screens $(ARGS)
+
+pictures: $(VENV)/test ## those that README opens with
+	$(RUN) -m tests.browser.pictures
 
 $(VENV)/run: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

@@ -118,6 +118,20 @@ def test_a_form_for_issues_can_be_read(path: Path) -> None:
     assert path.stem == "config" or {"name", "description", "body"} <= form.keys()
 
 
+def test_the_readme_opens_with_small_pictures_that_a_command_makes() -> None:
+    beginning = (ROOT / "README.md").read_text().partition("\n## ")[0]
+    pictures = [ROOT / path for path in re.findall(r"!\[[^]]+\]\((\S+)\)", beginning)]
+    assert [path.name for path in pictures] == ["dialog.png", "dashboard.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+    assert sum(path.stat().st_size for path in pictures) <= 300_000
+    for command in ("screens", "pictures"):
+        assert f"| `make {command}` |" in (ROOT / "CONTRIBUTING.md").read_text()
+        recipe = (ROOT / "Makefile").read_text().partition(f"\n{command}: $(VENV)/test")[2]
+        module = re.search(r"\$\(RUN\) -m ([\w.]+)", recipe)
+        assert module
+        assert (ROOT / module[1].replace(".", "/")).with_suffix(".py").exists()
+
+
 def test_the_crash_test_runs_every_test_that_counts_its_crashes() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ncrash-test:")[2]
     chosen = re.search(r"-k (\w+|\"[^\"]+\")", recipe)

@@ -88,6 +88,8 @@ def existing(fuzzed: Shop) -> dict[str, str]:
         "launch_key": fuzzed.click("sku-2").json()["launch_url"].rpartition("/")[2],
         "capability": keys.seal("ab" * 16),
         "hashed_name": script[1],
+        "digest": "0" * 12,
+        "tag": "de-AT",
     }
 
 

@@ -71,6 +71,7 @@ export interface TryOnButton extends HTMLElement {
   reference: string | undefined;
   productTitle: string | undefined;
   signature: string | undefined;
+  whenUnavailable: 'show' | 'hide' | 'disable' | undefined;
   disabled: boolean;
   impressions: boolean;
   datalayer: boolean;

@@ -8,7 +8,7 @@ const HOME = import.meta.url.replace(/\/(static\/)?[^/]*$/, '');
 // The dialog's path and integrity, the words' path, and the own button's label with its language.
 const SERVED = {};
 // The last three are on or off.
-const PROPERTIES = 'productId category endpoint mode target theme reference productTitle signature disabled impressions datalayer'.split(' ');
+const PROPERTIES = 'productId category endpoint mode target theme reference productTitle signature whenUnavailable disabled impressions datalayer'.split(' ');
 // What is in a named slot is the dialog's, links among it.
 const LINK = ':scope>a:not([slot]),:scope>:not([slot]) a';
 
@@ -41,11 +41,11 @@ class TryOnButton extends HTMLElement {
   #coming; // the dialog
   #dialog; // once it is here
 
-  // The try-on as the dialog knows it too. What began in an earlier turn is not heard in this one.
+  // The try-on as the dialog knows it too; and the `control` that is pressed: the page's link, or our
+  // own button. What began in an earlier turn is not heard in this one.
   #now = {
     state: 'idle',
     turn: 0,
-    control: undefined, // what is pressed: the page's link, else our own button
     boxed,
     uuid,
 
@@ -60,19 +60,17 @@ class TryOnButton extends HTMLElement {
 
     tell: (name, more, cancelable) => {
       const event = 'tryon-' + name;
-      const { productId, category, reference, datalayer } = this;
-      const { session, state, click } = this.#now;
       const detail = {
-        productId,
-        category,
-        reference,
-        id: session?.id,
-        state,
+        productId: this.productId,
+        category: this.category,
+        reference: this.reference,
+        id: this.session?.id,
+        state: this.state,
         device: phone ? 'phone' : 'desktop',
-        clickId: click,
+        clickId: this.#now.click,
         ...more,
       };
-      if (datalayer && !globalPrivacyControl) (window.dataLayer ||= []).push({ event, ...detail });
+      if (this.datalayer && !globalPrivacyControl) (window.dataLayer ||= []).push({ event, ...detail });
       return this.dispatchEvent(new CustomEvent(event, { bubbles: true, composed: true, cancelable, detail }));
     },
 
@@ -125,12 +123,12 @@ class TryOnButton extends HTMLElement {
   disconnectedCallback() { this.#dialog?.rest(); }
 
   attributeChangedCallback(name, old, value) {
-    const now = this.#now;
     // Whoever puts the page together anew may strip our state, or bring an old one.
     if (name == 'state') {
-      if ((value ?? 'idle') != now.state) this.setAttribute(name, now.state);
+      if ((value ?? 'idle') != this.state) this.setAttribute(name, this.state);
     } else if (this.shadowRoot) {
       if (name == 'product-id' && old != value) {
+        const now = this.#now;
         this.#dialog?.rest();
         now.session = now.click = undefined;
         now.turn++;
@@ -143,12 +141,11 @@ class TryOnButton extends HTMLElement {
 
   /** Start, or show again what was started. */
   async open(event) {
-    if (this.disabled) return;
     const now = this.#now;
     const { state, turn } = now;
     const live = /waiting|opened/.test(state);
     now.click ||= uuid();
-    if (event && !now.tell('click', {}, true)) return;
+    if (this.disabled || event && !now.tell('click', {}, true)) return;
     const away = /page|redirect/.test(this.mode) || this.mode != 'handoff' && phone && !boxed && !live;
     const asks = state != 'creating' && !this.#dialog?.holds && (away || !live);
     // A window opened after waiting is blocked: open it now, empty, or stay in this tab.
@@ -162,7 +159,7 @@ class TryOnButton extends HTMLElement {
       page?.close();
       now.turn++;
       now.become('idle');
-      location = this.#now.control.href ?? `${HOME}/t/${encodeURIComponent(this.productId)}?category=${this.category}&signature=${this.signature}`;
+      location = this.#now.control.href ?? `${HOME}/t/?product_id=${encodeURIComponent(this.productId)}&category=${this.category}&signature=${this.signature}`;
     }
   }
 
@@ -253,7 +250,7 @@ class TryOnButton extends HTMLElement {
 PROPERTIES.forEach((property, at) => {
   const name = property.replace(/[A-Z]/, '-$&'); // HTML doesn't mind the capital
   Object.defineProperty(TryOnButton.prototype, property, {
-    get() { return at > 8 ? this.hasAttribute(name) : this.getAttribute(name) ?? undefined; },
+    get() { return at > 9 ? this.hasAttribute(name) : this.getAttribute(name) ?? undefined; },
     set(value) {
       (value ?? false) === false ? this.removeAttribute(name) : this.setAttribute(name, value);
     },

@@ -43,6 +43,10 @@ const OUTLINE = `
 2 p time
 1 slot privacy`;
 
+// What when-unavailable does to the element; no attribute that somebody may strip.
+const hiding = new CSSStyleSheet();
+hiding.replaceSync(':host{display:none!important}');
+
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(`
 :host{position:relative}
@@ -126,6 +130,7 @@ export default class Dialog {
   #problem;
   #end; // of the session, or of the time for which a problem holds
   #copied; // until when it is said
+  #withdrawn; // hidden or disabled, since the product cannot be had
   #bare; // the page's picture cannot be had
   #stream;
   #timer;
@@ -167,7 +172,7 @@ export default class Dialog {
       if (away) this.#launch(page);
     } else {
       page?.close();
-      if (this.#now.state == 'error') this.#show();
+      if (this.#now.state == 'error' && !this.#withdrawn) this.#show();
     }
   }
 
@@ -211,6 +216,7 @@ export default class Dialog {
     this.#life?.abort();
     this.#life = undefined;
     this.#stop();
+    this.#restore();
     this.close();
   }
 
@@ -253,17 +259,37 @@ export default class Dialog {
     return false;
   }
 
-  #fail({ code = 'bad_reply', status, retryable = false, message, retry_after }) {
+  #fail({ code = 'bad_reply', status, retryable = false, message, detail, retry_after }) {
     const now = this.#now;
     message ??= code == 'network' ? this.#words.net : this.#words.no;
     this.#problem = { code, status, retryable, message };
     this.#end = clock() + (retry_after ?? (retryable ? 0 : REFUSED));
     now.become('error');
     now.tell('error', this.#problem);
+    if (!retryable) this.#refuse(code, detail);
     // The next press is a new click, after this one.
     if (UNKNOWN.test(code)) now.click += '-';
     if (!status) now.beacon({ name: 'error', id: now.uuid(), code });
     this.#follow();
+  }
+
+  /** Tell the page's developer why; the shopper as the page wants it. */
+  #refuse(code, detail = '') {
+    const button = this.#button;
+    const { whenUnavailable: wish, productId } = button;
+    console.warn(`<try-on-button product-id="${productId}"> ${code}: ${detail}`);
+    this.#withdrawn = /^(hide|disable)$/.test(wish);
+    if (wish == 'hide') button.shadowRoot.adoptedStyleSheets.push(hiding);
+    if (wish == 'disable') button.disabled = true;
+    if (this.#withdrawn) this.close();
+  }
+
+  #restore() {
+    const { shadowRoot } = this.#button;
+    if (!this.#withdrawn) return;
+    this.#withdrawn = false;
+    this.#button.disabled = false;
+    shadowRoot.adoptedStyleSheets = shadowRoot.adoptedStyleSheets.filter(each => each != hiding);
   }
 
   /** The server's word on the session, whichever way it came. */

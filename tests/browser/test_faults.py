@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from proxy.web import i18n
-from tests.browser.stage import Product
+from tests.browser.stage import Merchant, Product
 from tests.servers import Shop, Vendor, eventually, unique
 
 Visit = Callable[..., Product]
+Contexts = Callable[..., BrowserContext]
 
 DIALOG, WORDS = "**/static/try-on-dialog.*.js", "**/static/words.*/*.json"
 ELEMENT = "document.querySelector('try-on-button')"
@@ -89,7 +90,7 @@ def test_without_link_and_dialog_it_goes_where_a_link_would_lead(product: Visit)
 
     page = product("", setup=lose)
     page.press()
-    page.page.wait_for_url("**/t/sku-1?category=footwear**")
+    page.page.wait_for_url("**/t/?product_id=sku-1&category=footwear**")
 
 
 def test_a_refusal_is_said_again_and_not_bought_again(product: Visit) -> None:
@@ -116,6 +117,49 @@ def test_a_refusal_is_said_again_and_not_bought_again(product: Visit) -> None:
     page.reaches("waiting")
     first, second = page.api.posts
     assert second["click_id"] == first["click_id"] + "-"
+
+
+def test_a_refusal_is_explained_to_the_developer_in_one_line(
+    context: Contexts, merchant: Merchant, tryon: Shop
+) -> None:
+    opened = context()
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    page = opened.new_page()
+    html = f"""<!doctype html><title>x</title><script type="module"
+        src="{tryon.url}/try-on-button.js"></script>
+        <try-on-button category="hats" product-id="a">"""
+    for host, reason in (
+        ("127.0.0.1", "“hats” is not among TRYON_CATEGORIES"),
+        ("localhost", "add it to TRYON_ALLOWED_ORIGINS"),
+    ):
+        page.goto(merchant.page(html, "").replace("127.0.0.1", host))
+        page.get_by_role("button", name="Try it on").click()
+        expect(page.locator("try-on-button")).to_have_attribute("state", "error")
+        [line] = [line for line in said if "<try-on-button" in line]
+        assert reason in line
+        assert 'product-id="a"' in line
+        said.clear()
+
+
+@pytest.mark.parametrize("wish", ["hide", "disable"])
+def test_what_cannot_be_had_goes_as_the_page_wants_it(product: Visit, wish: str) -> None:
+    page = product(attributes=f"when-unavailable={wish}")
+    assert page.api
+    page.api.status, page.api.body = 400, {"code": "unknown_product", "message": "Not now."}
+    page.press()
+    page.reaches("error")
+    expect(page.dialog).to_be_hidden()
+    if wish == "hide":
+        expect(page.button.locator("a[href^='/t/']")).to_be_hidden()
+    else:
+        expect(page.button.locator("a[href^='/t/']")).to_have_attribute("aria-disabled", "true")
+        page.press(force=True)
+    assert len(page.api.posts) == 1
+    page.api.status, page.api.body = 201, None
+    page.page.evaluate(f"{ELEMENT}.productId = 'sku-2'")
+    page.press()
+    page.reaches("waiting")
 
 
 def test_a_challenge_is_gone_to_in_the_same_tab(product: Visit) -> None:

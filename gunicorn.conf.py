@@ -14,12 +14,15 @@ from pathlib import Path
 # The working directory is the merchant's: it has the settings, and may have an app.py of its own.
 sys.path.insert(0, str(Path(__file__).parent.absolute()))
 
+from proxy import output
 from proxy.places import heartbeats
 
 # gunicorn calls these by their names.
 from proxy.server import CannotStart, Worker, child_exit, pre_fork, usable_settings, when_ready
 
 __all__ = ["child_exit", "on_starting", "pre_fork", "when_ready"]
+
+output.install()
 
 
 def on_starting(_arbiter: object) -> None:

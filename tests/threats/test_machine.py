@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.servers import ALONE, ROOT, Shop, Vendor, eventually, free_port, running_shop, unique
-from tests.wire import assert_whole, http, rows
+from tests.wire import answered, assert_whole, connected, http, rows
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,33 @@ def test_a_log_that_takes_nothing_holds_up_nothing(tmp_path: Path, vendor: Vendo
     finally:
         shop.stop()
     assert shop.logged() == ""
+
+
+def test_a_log_whose_reader_stands_still_holds_up_nobody(tmp_path: Path, vendor: Vendor) -> None:
+    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_WORKERS="1")
+    shop.within = ("bash", "-c", 'exec "$@" > >(exec sleep 300) 2>&1', "still")
+    shop.start()
+    try:
+        client = http()
+        for _ in range(1_000):  # lines; a pipe holds 64 KiB, which are 360
+            assert client.get(f"{shop.url}/healthz", timeout=10).status_code == 200
+        shop.click(unique(), click_id="x")  # 400
+        with connected(shop) as connection:  # and the server's own log
+            connection.sendall(b"no request\r\n\r\n")
+            assert answered(connection).startswith(b"HTTP/1.1 400 ")
+        assert shop.click(unique()).status_code == 201
+    finally:
+        shop.kill()
+
+
+def test_without_a_standard_output_it_serves(tmp_path: Path, vendor: Vendor) -> None:
+    shop = Shop(tmp_path, vendor.url, free_port(), TRYON_WORKERS="1")
+    shop.within = ("bash", "-c", 'exec "$@" >&- 2>&-', "closed")
+    shop.start()
+    try:
+        assert shop.click(unique()).status_code == 201
+    finally:
+        shop.stop()
 
 
 @contextmanager

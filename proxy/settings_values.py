@@ -213,7 +213,9 @@ def database(text: str) -> Path:
         raise ValueError("must be like sqlite:///tryon.db, or sqlite:////var/lib/tryon/tryon.db.")
     if path.startswith(":memory:") or "?" in path or "#" in path:
         raise ValueError("must name a file: memory is not shared by workers, and there is no ?.")
-    return Path(path)
+    file = Path(path)
+    # SQLite keeps its log beside the file itself, and so must we with what else lies there.
+    return file.resolve() if file.is_symlink() else file
 
 
 def category(text: str) -> str:

@@ -1,8 +1,10 @@
 """The `tryon` command: serve, check, simulate, and the numbers in a terminal."""
 
+import errno
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -22,7 +24,21 @@ MODULES = {name: module for module, names in COMMANDS.items() for name in names}
 
 
 class Commands(click.Group):
-    """A group whose commands are imported by their names."""
+    """A group whose commands are imported by their names.
+
+    What is wrong with an argument or a stream of any of them ends it in a sentence.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnicodeEncodeError:
+            raise click.ClickException("an argument is no text: it is not UTF-8") from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever reads has enough
+                raise
+            where = error.filename or "standard output"
+            raise click.ClickException(f"{where}: {error.strerror}") from None
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return sorted(MODULES)

@@ -71,6 +71,8 @@ def progress(
 
 def put(text: str) -> None:
     """Write data to standard output as it is; a terminal gets nothing but its printable part."""
+    if not sys.stdout:  # it was closed at the start
+        return
     if sys.stdout.isatty():
         text = "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))
     sys.stdout.write(text)

@@ -1,5 +1,7 @@
 """All commands: each is explained, and what cannot be done is a sentence."""
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -21,6 +23,39 @@ def test_every_command_and_option_is_explained(name: str) -> None:
 def test_a_command_on_no_database_is_a_sentence(shop: Shop) -> None:
     shop.environ["TRYON_DATABASE"] = "sqlite:////nowhere/at/all.db"
     assert "the database:" in told(shop, "stats", status=1)
+
+
+def test_a_database_may_be_a_link(shop: Shop) -> None:
+    link = shop.folder / "link.db"
+    link.symlink_to(shop.database)
+    shop.environ["TRYON_DATABASE"] = f"sqlite:///{link}"
+    told(shop, "verify")
+    told(shop, "backup", str(shop.folder / "copy.db"))
+    told(shop, "restore", str(shop.folder / "copy.db"))
+    assert link.readlink() == shop.database
+    assert not Path(f"{link}-lock").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["erase", "\udcff"], ["restore", "\udcff"], ["stats", "--product-id", "\udcff"]]
+)
+def test_an_argument_that_is_no_text_is_a_sentence(shop: Shop, arguments: list[str]) -> None:
+    (shop.folder / "\udcff").touch()
+    told(shop, *arguments, status=2 if "stats" in arguments else 1)
+
+
+@pytest.mark.parametrize("arguments", [["export", "attempts"], ["stats"], ["stats", "--json"]])
+def test_a_full_disk_under_the_output_is_a_sentence(shop: Shop, arguments: list[str]) -> None:
+    shop.within = ("bash", "-c", 'exec "$@" >/dev/full', "full")
+    found = shop.command(*arguments)
+    assert found.returncode != 0
+    assert "standard output: No space left on device" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_command_needs_no_standard_output(shop: Shop) -> None:
+    shop.within = ("bash", "-c", 'exec "$@" >&-', "closed")
+    assert shop.command("export", "attempts").returncode == 0
 
 
 @pytest.mark.parametrize("command", ["erase", "verify", "purge", "stats", "export"])

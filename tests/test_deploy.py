@@ -311,6 +311,7 @@ def test_the_app_gets_what_it_is_to_refuse_itself_and_no_more(proxy: Proxy) -> N
 
 def test_no_key_gets_into_a_log_even_while_the_app_is_down(proxy: Proxy) -> None:
     paths = [f"/go/{KEY}", f"/go/{KEY}?q", f"/GO/{KEY}", f"/%67o/{KEY}", f"/shop/go/{KEY}"]
+    paths += [f"/go/{KEY}%0A", f"/%0A/go/{KEY}"]  # as a mail program may break it
     paths += [f"/callbacks/{KEY}.{KEY}", f"/sessions/{KEY}", f"/sessions/{KEY}/cancel"]
     paths += [f"/handoff/{KEY}", f"/qr/{KEY}.svg", f"/qr/{KEY}.png", f"/dashboard/login?key={KEY}"]
     for path in paths:

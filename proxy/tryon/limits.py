@@ -289,7 +289,9 @@ def networks_of(client: str) -> tuple[tuple[str, int], ...]:
         client = named[1] or named[2]
     with suppress(ValueError):  # an address that a proxy made up still counts, as itself
         address = ipaddress.ip_address(client)
-        if address.version == 6 and not address.ipv4_mapped:
+        if address.version == 6 and address.ipv4_mapped:
+            client = str(address.ipv4_mapped)  # one client, whichever proxy writes it
+        elif address.version == 6:
             return tuple(
                 (str(ipaddress.ip_network((address, prefix), strict=False)), share)
                 for prefix, share in IPV6_SHARES.items()

@@ -121,6 +121,8 @@ def test_ipv4_clients_stay_apart_where_the_server_listens_on_ipv6(build: Build) 
     limits = build(TRYON_CLIENT_RATE="3/hour")
     assert admitted(lambda: session(limits, "::ffff:192.0.2.1"), 10) == 3
     assert admitted(lambda: session(limits, "::ffff:192.0.2.2"), 10) == 3
+    for same in ("192.0.2.2", "192.0.2.2:1234", "::FFFF:c000:202", "[::ffff:192.0.2.2]:1234"):
+        assert admitted(lambda client=same: session(limits, client), 10) == 0
 
 
 @pytest.mark.parametrize("client", ["192.0.2.1:{}", "[2001:db8::1]:{}"])

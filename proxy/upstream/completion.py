@@ -104,9 +104,18 @@ def _value(body: bytes) -> Any:
         raise Unreadable("not_json") from None
     if len(dict(fields)) < len(fields):
         raise Unreadable("duplicate_key")
-    # data[session][id] is an id: the rest are names of objects around it.
-    members = {name.rpartition("[")[2].rstrip("]"): value for name, value in fields}
-    return read_json(json.dumps(members).encode())
+    return read_json(json.dumps({_last(name): value for name, value in fields}).encode())
+
+
+def _last(name: str) -> str:
+    """Return the name of a form's field without those of the objects around it: data[session][id]
+    is an id. What is another's, such as product[status], keeps them."""
+    *around, last = re.split(r"[\[\]]+", name.rstrip("]"))
+    return name if around and _is_anothers(around[-1].lower()) else last
+
+
+def _is_anothers(plain: str) -> bool:
+    return plain.removesuffix("s") in OTHERS
 
 
 def _callbacks(value: Any) -> list[list[Members]]:
@@ -133,7 +142,7 @@ def _look_into(value: Any) -> tuple[list[Members], list[list[Any]]]:
             inside += [
                 (plain, depth + 1, inner)
                 for plain, (_, inner) in reversed(members.items())
-                if isinstance(inner, dict | list) and plain.removesuffix("s") not in OTHERS
+                if isinstance(inner, dict | list) and not _is_anothers(plain)
             ]
     return objects, lists
 

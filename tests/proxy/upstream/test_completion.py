@@ -179,6 +179,8 @@ def test_an_envelopes_word_is_kept() -> None:
         b"data[session][id]=s&data[session][state]=completed",
         b"data%5Bstate%5D=completed&id=s",
         b"id=s&completed=true",
+        b"session[id]=s&session[status]=completed&product[id]=sku&product[status]=failed",
+        b"product[status]=failed&event[id]=e&session[id]=s&session[status]=completed",
         b'\xef\xbb\xbf{"session_id": "s", "state": "completed"}',
         b"\xef\xbb\xbfsession_id=s&state=completed",
     ],

@@ -261,6 +261,24 @@ def test_a_rebuild_puts_right_what_was_wrong_when_commits_come_between(
     assert {name: table(store.path, name) for name in TABLES} == oracle.recount(store.path, BERLIN)
 
 
+def test_a_rebuild_leaves_alone_what_a_purge_has_begun_to_take(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {name: table(store.path, name) for name in TABLES}
+    with closing(connect(store.path)) as db, db:
+        db.execute("UPDATE attempts SET clicks = 9")
+
+    def after_the_first_steps_of_a_purge(*arguments: Any) -> int:
+        with store.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('purged_before', '2026-09-30')")
+            db.execute("DELETE FROM events WHERE attempt_id > ''")
+        return in_turns(*arguments)
+
+    monkeypatch.setattr(recount, "in_turns", after_the_first_steps_of_a_purge)
+    Maintenance(store).rebuild()
+    assert {name: table(store.path, name) for name in TABLES} == before
+
+
 def test_others_write_between_the_steps_of_long_work(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,18 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from app import create_app
+from proxy.settings import load
+from storage.events import Entry, now_ms
 from tests.servers import Shop, Vendor, http, unique
+from tests.storage import histories
 from tests.wire import at_once, post, raw, refused, rows
 
 GOOD = {"product_id": "sku-1", "category": "footwear"}
@@ -87,6 +93,29 @@ def test_a_hundred_copies_of_a_click_cost_one_session(shop: Shop, vendor: Vendor
     assert vendor.calls(product_id) == 1
     (counts,) = rows(shop, "SELECT count(*) FROM attempts WHERE product_id = ?", product_id)
     assert counts == (1,)
+
+
+def test_a_click_that_another_worker_has_just_answered_is_not_bought_again(
+    tmp_path: Path, shop: Shop, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(load(shop.environ | {"TRYON_DATABASE": f"sqlite:///{tmp_path}/tryon.db"}))
+    product_id, click_id, at = unique(), str(uuid.uuid4()), now_ms()
+    first = histories.click(histories.attempt_id(at), product_id=product_id)
+    first = first._replace(key=f"click:{click_id}")
+    created = histories.created(first.attempt_id, at)
+    created.props.update(public_id="p" * 22, launch_key="l" * 22)
+    built = app.extensions["tryon"]
+    claim = built.store.claim
+
+    def claim_when_it_is_answered(key: str) -> AbstractContextManager[bool]:
+        if key.startswith("click:"):
+            built.writer.submit(Entry((first, created)))
+        return claim(key)
+
+    monkeypatch.setattr(built.store, "claim", claim_when_it_is_answered)
+    click = GOOD | {"product_id": product_id, "click_id": click_id}
+    answer = app.test_client().post("/sessions", json=click, headers={"Origin": shop.origin})
+    assert (answer.status_code, vendor.calls(product_id)) == (200, 0)
 
 
 def test_copies_of_a_click_share_its_failure(shop: Shop, vendor: Vendor) -> None:

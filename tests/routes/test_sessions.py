@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 
 from app import create_app
 from proxy.settings import load
-from storage.events import Entry, now_ms
+from proxy.upstream.client import UpstreamFailure
+from proxy.upstream.contract import Session
+from storage.events import Entry, UpstreamCall, now_ms
 from tests.servers import Shop, Vendor, http, unique
 from tests.storage import histories
 from tests.wire import at_once, post, raw, refused, rows
@@ -116,6 +119,58 @@ def test_a_click_that_another_worker_has_just_answered_is_not_bought_again(
     click = GOOD | {"product_id": product_id, "click_id": click_id}
     answer = app.test_client().post("/sessions", json=click, headers={"Origin": shop.origin})
     assert (answer.status_code, vendor.calls(product_id)) == (200, 0)
+
+
+@pytest.fixture
+def app(tmp_path: Path, shop: Shop) -> Flask:
+    """A shop in this process, which may spend three sessions a day."""
+    settings = {"TRYON_DATABASE": f"sqlite:///{tmp_path}/tryon.db", "TRYON_DAILY_SESSIONS": "3"}
+    return create_app(load(shop.environ | settings))
+
+
+@pytest.mark.parametrize(
+    ("code", "spent"),
+    [
+        ("upstream_timeout", 1),
+        ("bad_upstream_reply", 1),
+        ("upstream_error", 0),
+        ("not_available", 0),
+        ("unavailable", 0),
+    ],
+)
+def test_a_session_that_the_vendor_may_have_made_is_spent(
+    app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch, code: str, spent: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise UpstreamFailure(UpstreamCall(now_ms(), "create_session", None, code, 9, 1))
+
+    built = app.extensions["tryon"]
+    monkeypatch.setattr(built.sessions.upstream, "create_session", fail)
+    answer = app.test_client().post("/sessions", json=GOOD, headers={"Origin": shop.origin})
+    assert answer.json["code"] == code
+    assert [budget.sessions for budget in built.limits.spent()] == [spent]
+
+
+def test_a_session_is_shown_to_no_two_shoppers(
+    app: Flask, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, end = "https://launch.tryon-api.com/x", "2030-01-01T00:00:00Z"
+    told = {"id": "tsn_1", "status": "created", "launch_url": url, "expires_at": end}
+    session = Session.model_validate(told)
+    made = session, UpstreamCall(now_ms(), "create_session", 200, None, 9, 1)
+    built = app.extensions["tryon"]
+    monkeypatch.setattr(built.sessions.upstream, "create_session", lambda *_: made)
+    client = app.test_client()
+    first, second = (
+        client.post("/sessions", json=GOOD, headers={"Origin": shop.origin}) for _ in range(2)
+    )
+    assert first.status_code == 201
+    assert (second.status_code, second.json["code"]) == (502, "bad_upstream_reply")
+    sql = "SELECT session_id, outcome, reason FROM attempts ORDER BY id"
+    assert built.store.read(sql) == [
+        ("tsn_1", "open", None),
+        (None, "create_failed", "bad_upstream_reply"),
+    ]
 
 
 def test_copies_of_a_click_share_its_failure(shop: Shop, vendor: Vendor) -> None:

@@ -132,8 +132,12 @@ def test_its_state_is_its_own_whatever_a_morph_strips_or_brings(product: Visit) 
     # A copy of the page, as Turbo keeps: its state is that of another time.
     page.page.evaluate(f"const copy = {ELEMENT}.cloneNode(true); {ELEMENT}.replaceWith(copy)")
     page.reaches("waiting")
-    page.page.evaluate("sessionStorage.clear()")
-    page.page.evaluate(f"const again = {ELEMENT}.cloneNode(true); {ELEMENT}.replaceWith(again)")
+    page.page.evaluate(
+        # At once, or an answer that is on its way is stored in between.
+        f"""() => {{
+            sessionStorage.clear()
+            {ELEMENT}.replaceWith({ELEMENT}.cloneNode(true)) }}"""
+    )
     page.reaches("idle")
 
 

@@ -30,7 +30,7 @@ def unharmed(page: Product) -> None:
     assert page.broken == []
 
 
-@pytest.mark.parametrize("sku", ["", "../../etc"])
+@pytest.mark.parametrize("sku", ["", ".."])
 def test_a_missing_or_wrong_product_id_is_told_kindly(product: Visit, sku: str) -> None:
     page = product(id=sku, stand_in=False)
     page.press()

@@ -26,6 +26,7 @@ from proxy import metrics
 from proxy.catalog import products
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, keep, load
+from proxy.tryon import state
 
 LAST_WAIT_S = 0.5  # a request that was on its way when the stop came has come by then
 MOST_REQUESTS = 1_000  # on one connection, as nginx has it; a client may open another
@@ -49,7 +50,8 @@ class CannotStart(Exception):
 
 
 def usable_settings() -> Settings:
-    """Load the settings, check what each worker would fail at, and keep both for the workers.
+    """Load the settings, check what each worker would fail at, and keep for the workers what is the
+    same for all.
 
     :raises CannotStart: with all that is wrong.
     """
@@ -67,6 +69,7 @@ def usable_settings() -> Settings:
     except products.CatalogError as error:
         raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
     keep(settings)
+    state.codes(settings.public_url)
     return settings
 
 

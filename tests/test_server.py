@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from proxy import settings
+from proxy.server import usable_settings
+from proxy.tryon import state
 from tests.servers import (
     ROOT,
     Shop,
@@ -39,6 +42,18 @@ def test_a_worker_may_open_as_many_files_as_the_system_lets_it(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, ours)
     assert limits == {(most, most)}
+
+
+def test_workers_find_the_qr_codes_that_the_master_has_prepared(
+    tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "_kept", None)
+    for name, text in Shop(tmp_path, vendor.url, 1).environ.items():
+        monkeypatch.setenv(name, text)
+    state.codes.cache_clear()
+    kept = usable_settings()
+    state.Links(kept.public_url)
+    assert state.codes.cache_info()[:2] == (1, 1)  # found once, made once
 
 
 def follow(shop: Shop, session: dict[str, Any], told: list[str], stop: threading.Event) -> None:

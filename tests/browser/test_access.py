@@ -143,6 +143,7 @@ def addresses(shop: Shop, vendor: Vendor) -> dict[str, str]:
         "embed": f"{shop.url}/embed",
         "shop": f"{shop.url}/",
         "shoe": f"{shop.url}/shop/trail-runner",
+        "shoe that fails": f"{shop.url}/shop/sim-500-sandal",
     }
     for state in ("waiting", "opened", "completed", "abandoned", "failed", "cancelled"):
         product_id = unique()
@@ -156,6 +157,9 @@ def addresses(shop: Shop, vendor: Vendor) -> dict[str, str]:
         pages[f"handoff {state}"] = session["handoff_url"]
         if state in ("completed", "cancelled"):
             pages[f"link {state}"] = session["launch_url"]
+        if state in ("waiting", "completed"):
+            pages[f"simulator {state}"] = vendor.sessions(product_id)[0]["launch_url"]
+    pages["simulator worn"] = pages["simulator waiting"] + "?camera"
     return pages
 
 

@@ -125,7 +125,10 @@ class SQLiteStore:
             return error
 
     def check(self) -> None:
-        self._files.check(lambda: int(self.read(LOG)[0][1]))
+        try:
+            self._files.check(lambda: int(self.read(LOG)[0][1]))
+        except OSError as error:  # no more files may be opened, say
+            raise self._failure(error) from error
 
     def _check_writing(self) -> None:
         """Look without the reader, whose lock is the event loop's. Not within a transaction."""

@@ -1,6 +1,7 @@
 """Which files belong together, and whether those that are open are whole and at their paths."""
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import connect
 from storage.sqlite.files import Opened
 from storage.sqlite.store import SQLiteStore
-from storage.store import Damaged, FilesGone
+from storage.store import Damaged, FilesGone, StorageUnavailable
 from tests.storage.histories import attempt_id, click, moment, small_history, table
 
 UTC = ZoneInfo("UTC")
@@ -190,6 +191,19 @@ def test_a_log_that_is_emptied_between_two_looks_is_whole(store: SQLiteStore) ->
     store._files.check(lambda: next(counts))
     with pytest.raises(Damaged, match="was truncated"):
         store._files.check(lambda: next(counts))
+
+
+def test_a_log_that_cannot_be_looked_into_is_not_taken_for_whole(store: SQLiteStore) -> None:
+    with closing(SQLiteStore(store.path, UTC)) as other:
+        commit(other, 1)  # since when the log has another size
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))  # no more files
+    try:
+        with pytest.raises(StorageUnavailable, match="Too many open files"):
+            store.check()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    store.check()
 
 
 def test_a_database_that_is_cut_off_is_damage(store: SQLiteStore) -> None:

@@ -18,14 +18,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-# Markup, and segments that a path loses on its way, are no id in any shop.
-NAMING = re.compile(r'(?!\.+$)[^<>"\\]{1,128}')
+# Markup, segments that a path loses on its way, and what stands for bytes that were no text are no
+# id in any shop.
+NAMING = re.compile(r'(?!\.+$)[^<>"\\\ufffd]{1,128}')
 NOT_AN_ID = 'must be 1 to 128 printable characters without < > " \\, and not dots alone'
 PRODUCT_ID = {  # as near as JSON Schema comes to it
     "type": "string",
     "minLength": 1,
     "maxLength": 128,
-    "pattern": r'^(?!\.+$)[^\x00-\x1f<>"\\\x7f-\xa0]+$',
+    "pattern": r'^(?!\.+$)[^\x00-\x1f<>"\\\x7f-\xa0\ufffd]+$',
     "description": "As the shop writes it: printable characters of any script, and spaces.",
 }
 CATEGORY = r"^[a-z0-9][a-z0-9_-]{0,63}$"

@@ -15,7 +15,7 @@ from storage.sqlite import backup as copies
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.store import SQLiteStore
 from tests.storage.histories import attempt_id, click, moment, small_history, table
-from tests.storage.workers import child, finish
+from tests.storage.workers import CLAIM, child, finish
 
 UTC = ZoneInfo("UTC")
 ALONE = """
@@ -63,6 +63,13 @@ def test_nothing_is_restored_while_a_copy_is_made(path: Path) -> None:
     assert said
     assert all("is in use; stop the app first" in each for each in said)
     assert finish(child(ALONE, path, wait=False)) == "alone\n"
+
+
+def test_nothing_is_restored_while_the_last_of_several_has_it_open(path: Path) -> None:
+    first = child(CLAIM, path, "key")
+    with closing(SQLiteStore(path, UTC)):
+        finish(first)
+        assert "is in use; stop the app first" in finish(child(ALONE, path, wait=False))
 
 
 def test_what_was_there_is_kept_with_its_log_and_can_be_restored_with_it(path: Path) -> None:

@@ -1,5 +1,6 @@
 """What goes wrong on a product page: each fault has a sane end, and the page itself is unharmed."""
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from proxy.web import i18n
-from tests.browser.stage import Merchant, Product
+from tests.browser.stage import STRICT, Merchant, Product
 from tests.servers import Shop, Vendor, eventually, unique
 
 Visit = Callable[..., Product]
@@ -117,6 +118,37 @@ def test_a_refusal_is_said_again_and_not_bought_again(product: Visit) -> None:
     page.reaches("waiting")
     first, second = page.api.posts
     assert second["click_id"] == first["click_id"] + "-"
+
+
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+
+
+def test_the_catalogues_picture_is_shown_where_the_page_allows_it(product: Visit) -> None:
+    def picture(context: BrowserContext) -> None:
+        there = base64.b64decode(PIXEL.partition(",")[2])
+        context.route("**/shoe.gif", lambda route: route.fulfill(body=there))
+
+    for policy, seen in (("", True), (STRICT, False)):
+        page = product(policy=policy, setup=picture)
+        assert page.api
+        page.api.extra = {"image_url": f"{page.api.url}/shoe.gif"}
+        page.press()
+        page.reaches("waiting")
+        expect(page.part("picture")).to_be_visible(visible=seen)
+        if not seen:
+            page.page.wait_for_function("broken.length")
+            assert page.broken == ["img-src"]
+            expect(page.part("picture")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("source", "seen"), [(PIXEL, True), ("/gone.gif", False)])
+def test_a_picture_of_the_page_that_is_lost_leaves_no_frame(
+    product: Visit, source: str, seen: bool
+) -> None:
+    page = product(f'<img slot="header" src="{source}" width="64" height="48">', policy="")
+    page.press()
+    page.reaches("waiting")
+    expect(page.button.locator("img[slot]")).to_be_visible(visible=seen)
 
 
 def test_a_refusal_is_explained_to_the_developer_in_one_line(

@@ -56,7 +56,7 @@ dialog,[part=spinner]{all:initial}
 :host([theme=light]) dialog{color-scheme:light}
 :host([theme=dark]) dialog{color-scheme:dark}
 :host([theme=auto]) dialog{color-scheme:light dark}
-dialog{position:fixed;inset:0;box-sizing:border-box;width:600px;max-width:calc(100% - 32px);height:fit-content;max-height:calc(100% - 32px);overflow:auto;margin:9vh auto auto;gap:20px;padding:24px;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
+dialog{position:fixed;inset:0 0 auto;box-sizing:border-box;width:600px;max-width:calc(100% - 32px);max-height:calc(100% - 9vh - 16px);overflow:auto;margin:9vh auto 0;align-content:start;gap:20px;padding:24px;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
 dialog:not([open]){display:none}
 [open]{display:grid}
 ::backdrop{background:var(--try-on-backdrop,#0009)}
@@ -343,9 +343,11 @@ export default class Dialog {
     this.#stop();
     if (!this.#button.isConnected) return;
     const { state, session } = this.#now;
-    if (live(state) && window.EventSource) {
-      this.#stream = new EventSource(session.events_url);
-      this.#stream.addEventListener('state', event => this.#take(JSON.parse(event.data)));
+    try {
+      if (live(state)) this.#stream = new EventSource(session.events_url);
+      this.#stream?.addEventListener('state', event => this.#take(JSON.parse(event.data)));
+    } catch {
+      // There is none in this browser; or WebKit throws where the page's policy forbids it.
     }
     let beat = 0;
     this.#timer = setInterval(() => {

@@ -128,7 +128,7 @@ export default class Dialog {
   #svg = draw('svg', this.#path);
   #known; // the last state of the session that the page was told
   #problem;
-  #end; // of the session, or of the time for which a problem holds
+  #end; // of a session of this page load, or of the time for which a problem holds
   #copied; // until when it is said
   #withdrawn; // hidden or disabled, since the product cannot be had
   #bare; // the page's picture cannot be had
@@ -244,6 +244,7 @@ export default class Dialog {
     if (turn != now.turn) return false;
     if (answer.ok && answer.qr && web(answer.launch_url)) {
       this.#adopt(answer, kept?.id == answer.id ? kept.state : 'waiting');
+      this.#end = clock() + answer.expires_in;
       now.tell('created');
       this.#take(answer);
       this.#follow();
@@ -374,16 +375,16 @@ export default class Dialog {
   }
 
   #adopt(session, known) {
-    const { qr: { size, path }, launch_url, image_url, expires_in } = session;
-    const { here, picture } = this.#parts;
+    const { qr: { size, path }, launch_url, image_url } = session;
+    const { header, here, picture } = this.#parts;
     this.#now.session = session;
     this.#known = known;
-    this.#end = clock() + expires_in;
     this.#svg.setAttribute('viewBox', `0 0 ${size} ${size}`);
     this.#path.setAttribute('d', path);
     here.href = launch_url;
     here.target = this.#button.target ?? '';
-    if (web(image_url)) picture.src = image_url;
+    if (web(image_url) && !header.assignedElements()[0]) picture.src = image_url;
+    else picture.removeAttribute('src');
   }
 
   #equip({ dialog, header, picture, status, error, qr, refresh, here, copy, close, shop }) {
@@ -398,7 +399,10 @@ export default class Dialog {
     picture.onload = () => this.render();
     header.onslotchange = () => {
       this.#bare = false;
-      for (const each of header.assignedElements()) each.decode?.().catch(() => { this.#bare = true; });
+      for (const each of header.assignedElements()) each.decode?.().catch(() => {
+        this.#bare = true;
+        this.render();
+      });
     };
     status.role = error.role = 'status';
     this.#svg.role = 'img';

@@ -143,6 +143,11 @@ def test_the_catalogues_picture_is_shown_where_the_page_allows_it(product: Visit
             page.page.wait_for_function("broken.length")
             assert page.broken == ["img-src"]
             expect(page.part("picture")).to_be_hidden()
+        page.api.extra = {}
+        page.page.evaluate(f"{ELEMENT}.productId = 'sku-2'")
+        page.press()
+        page.reaches("waiting")
+        expect(page.part("picture")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("source", "seen"), [(PIXEL, True), ("/gone.gif", False)])
@@ -370,11 +375,17 @@ def test_time_left_is_shown_near_the_end_with_a_way_to_get_more(product: Visit) 
     page.reaches("waiting")
     expect(page.status).to_have_text(i18n.CATALOGUES["en"]["soon"])
     expect(page.part("time")).to_have_text(re.compile(r"(4[0-5]|3\d|2\d) s"))
+    page.page.reload()  # how much is left by then nobody says
+    page.press()
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["waiting"])
+    expect(page.part("time")).to_be_empty()
+    page.page.evaluate(f"{ELEMENT}.refresh()")
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["soon"])
     page.api.extra = {}
     page.part("refresh").click()
     expect(page.part("time")).to_be_hidden()
     page.reaches("waiting")
-    assert len(page.api.posts) == 2
+    assert len(page.api.posts) == 3
 
 
 def test_removed_while_waiting_it_stops_asking(product: Visit) -> None:

@@ -154,7 +154,9 @@ def test_the_catalogues_picture_is_shown_where_the_page_allows_it(product: Visit
 def test_a_picture_of_the_page_that_is_lost_leaves_no_frame(
     product: Visit, source: str, seen: bool
 ) -> None:
-    page = product(f'<img slot="header" src="{source}" width="64" height="48">', policy="")
+    page = product(
+        f'<img slot="header" src="{source}" alt="A shoe" width="64" height="48">', policy=""
+    )
     page.press()
     page.reaches("waiting")
     expect(page.button.locator("img[slot]")).to_be_visible(visible=seen)

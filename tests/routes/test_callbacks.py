@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from standardwebhooks import Webhook
 
 from tests.servers import ALONE, METRICS_TOKEN, Shop, Vendor, eventually, running_shop, unique
@@ -323,6 +323,8 @@ def test_a_callback_of_any_shape_is_counted_or_kept_with_a_reason(trial: Trial) 
 
     @settings(max_examples=50)
     @given(SHAPES)
+    @example({"session_id": "tsn_1", "state": "completed"})
+    @example({"state": "completed"})
     def send(shape: object) -> None:
         body = json.dumps(shape).replace("tsn_1", trial.session_id).encode()
         answer = trial.call(body)

@@ -8,6 +8,7 @@ export type TryOnState =
   | 'completed'
   | 'abandoned'
   | 'failed'
+  | 'ended'
   | 'expired'
   | 'cancelled'
   | 'error';

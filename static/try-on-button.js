@@ -159,7 +159,7 @@ class TryOnButton extends HTMLElement {
       page?.close();
       now.turn++;
       now.become('idle');
-      location = this.#now.control.href ?? `${HOME}/t/?product_id=${encodeURIComponent(this.productId)}&category=${this.category}&signature=${this.signature}`;
+      location = now.control.href ?? `${HOME}/t/?` + new URLSearchParams(this.#about);
     }
   }
 
@@ -241,7 +241,7 @@ class TryOnButton extends HTMLElement {
     const place = link ? this.shadowRoot : this.#own;
     this.#now.control = link || this.#own;
     this.#now.control.ariaDisabled = this.disabled || null;
-    this.#own.hidden = link;
+    this.#own.hidden = !!link; // of a link itself it would take the address
     if (this.#label.parentNode != place) place.append(this.#icon, this.#label, this.#words);
     this.#words.hidden = this.#label.assignedNodes().some(node => node.nodeType == 1 || node.data.trim());
   }
@@ -257,5 +257,9 @@ PROPERTIES.forEach((property, at) => {
   });
 });
 
-// A second copy of this script finds the name taken, and leaves it at that.
-customElements.get('try-on-button') || customElements.define('try-on-button', TryOnButton);
+// A second copy of this script finds the name taken, and leaves it at that. A button of no product
+// takes up what another page of this tab has left under way.
+if (!customElements.get('try-on-button')) {
+  customElements.define('try-on-button', TryOnButton);
+  new TryOnButton().connectedCallback();
+}

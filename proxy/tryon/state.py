@@ -16,9 +16,9 @@ from storage.funnel import Attempt
 
 QR_MARK = "?q"  # tells a scan from a tap
 
-# A shopper is not told of the vendor's unknown words: to them the try-on is over.
-STATES = {"other": "abandoned", "create_failed": "failed"}
-TERMINAL = frozenset({"completed", "abandoned", "failed", "expired", "cancelled"})
+# Of a word of the vendor's that nobody knows, a shopper learns that the try-on is over.
+STATES = {"other": "ended", "create_failed": "failed"}
+TERMINAL = frozenset({"completed", "abandoned", "failed", "ended", "expired", "cancelled"})
 ENDED = sorted(TERMINAL)
 
 

@@ -144,7 +144,7 @@ def test_a_camera_reads_the_code(product: Visit, ratio: int) -> None:
     for look in [*looks, {"forced_colors": "active"}]:
         page.page.emulate_media(**look)
         assert scan(page.dialog.screenshot()) == link + "?q", look
-    box = page.page.locator("try-on-button svg").bounding_box()
+    box = page.page.locator("try-on-button [part=qr] svg").bounding_box()
     assert box
     assert box["width"] >= 200
 

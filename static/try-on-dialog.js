@@ -141,7 +141,7 @@ dialog.opened [part=refresh],[part=cart]:not([hidden])~[part=shop]{border:1px so
 .completed [part=sign]{animation:pop .5s}
 details[open]{width:100%}
 summary{display:inline-block;list-style:none}
-[part=privacy],[part=time],[part=hint]{font-size:14px;opacity:.8}
+[part=privacy],[part=time],[part=hint]{font-size:14px;opacity:.8;text-wrap:balance}
 @keyframes turn{to{rotate:1turn}}
 @keyframes pulse{50%{opacity:.3}}
 @keyframes pop{0%{scale:0}70%{scale:1.1}}

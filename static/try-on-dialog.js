@@ -345,7 +345,7 @@ export default class Dialog {
   }
 
   #show() {
-    const { dialog, cart, shop, refresh, anew } = this.#parts;
+    const { dialog, cart, shop, refresh } = this.#parts;
     if (!this.#button.isConnected || dialog.open) return;
     dialog.showModal();
     this.#see();

@@ -106,7 +106,7 @@ def test_a_session_that_runs_out_expires_live_and_offers_a_new_one(
         ("sim-early-callback", "completed"),
         ("sim-duplicate-callback", "completed"),
         ("sim-reordered-callbacks", "completed"),
-        ("sim-unknown-state", "abandoned"),
+        ("sim-unknown-state", "ended"),
         ("sim-wrong-session", "opened"),
         ("sim-malformed-callback", "opened"),
         ("sim-no-callback", "opened"),

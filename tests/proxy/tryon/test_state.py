@@ -30,7 +30,7 @@ OPENED = WAITING._replace(opened_ms=NOW - 500)
             for word in ("completed", "abandoned", "failed", "cancelled", "expired")
         ),
         (OPENED._replace(outcome="completed", expires_ms=NOW - 1), "completed"),
-        (OPENED._replace(outcome="other", reason="evaporated"), "abandoned"),
+        (OPENED._replace(outcome="other", reason="evaporated"), "ended"),
         (WAITING._replace(outcome="create_failed"), "failed"),
     ],
 )

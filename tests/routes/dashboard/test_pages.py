@@ -95,7 +95,7 @@ def test_a_receipt_is_shown_as_text(shop: Shop, vendor: Vendor, merchant: reques
     session = shop.click(product_id).json()
     hostile = "</pre><script>alert(1)</script>"
     call_back(shop, vendor, product_id, hostile)
-    eventually(lambda: shop.state(session) == "abandoned")
+    eventually(lambda: shop.state(session) == "ended")
     page = merchant.get(f"{shop.url}/dashboard/attempts", params={"product_id": product_id}).text
     found = re.search(r"/dashboard/attempts/[0-9a-f]{32}", page)
     assert found

@@ -56,8 +56,7 @@ def test_nothing_of_the_pages_style_gets_into_the_code(waiting: Product) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ratio", [1, 3])
-@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
+@pytest.mark.parametrize(("scheme", "ratio"), [("light", 3), ("dark", 1), ("forced", 2)])
 def test_a_camera_reads_the_code_whatever_the_page_is_styled_with(
     product: Visit, scheme: str, ratio: int
 ) -> None:

@@ -109,7 +109,7 @@ def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
     with running_shop(tmp_path, vendor) as shop:
         product_id = unique()
         session = shop.click(product_id).json()
-        for file in tmp_path.glob("tryon.db*"):
+        for file in filter(Path.is_file, tmp_path.glob("tryon.db*")):
             file.unlink()
         assert_nothing_is_acknowledged(shop, vendor, product_id, "tryon.db was deleted")
         (rescued,) = tmp_path.glob("tryon.db.rescued-*")

@@ -187,6 +187,11 @@ const late = () => new Promise(resolve => {
   setTimeout(resolve, PATIENCE, { code: 'network', retryable: true, status: 0 });
 });
 
+// Writing the same words again would have them read out again.
+const say = (element, text = '') => {
+  if (element.textContent != text) element.textContent = text;
+};
+
 const find = selector => {
   try {
     return document.querySelector(selector);
@@ -194,6 +199,11 @@ const find = selector => {
     // It is no selector.
   }
 };
+
+// Sessions whose end was read, or whose corner was sent away: by any button of this page.
+const settled = new Set();
+// The dialog whose corner is seen: there is one on a page.
+let teller;
 
 /** A button that is not to be seen follows, in the page's corner, what another one has begun. */
 let stand;
@@ -226,7 +236,6 @@ export default class Dialog {
   #recalled; // the code is shown again
   #record; // what this tab keeps of it
   #here; // it was launched on this device
-  #done; // with the corner: its news was seen, or sent away
   #heard; // when the stream said something
   #stream;
   #timer;
@@ -265,6 +274,8 @@ export default class Dialog {
 
   get #left() { return Math.ceil(this.#end - clock()); }
 
+  get #title() { return this.#button.productTitle || this.#now.session?.title; }
+
   get #view() {
     const { state } = this.#now;
     if (live(state) && !navigator.onLine) return 'offline';
@@ -278,7 +289,7 @@ export default class Dialog {
   get #lingers() {
     const { state } = this.#now;
     const tells = state == 'completed' || state == 'opened' && !this.#here;
-    return tells && !this.#done && this.#button.getAttribute('status') != 'none';
+    return tells && !settled.has(this.#now.session?.id) && this.#button.getAttribute('status') != 'none';
   }
 
   /** Follow a press: show the dialog; or, `away`, leave for the try-on, in a window if `page` is
@@ -340,7 +351,7 @@ export default class Dialog {
     this.#stop();
     this.#restore();
     this.close();
-    this.#corner.corner.hidden = true;
+    this.#renderCorner();
     if (record) setTimeout(linger, 0, record);
   }
 
@@ -454,7 +465,7 @@ export default class Dialog {
   /** What is read in the dialog is no news any more. */
   #see() {
     if (this.#now.state != 'completed' || !this.#parts.dialog.open) return;
-    this.#done = true;
+    settled.add(this.#now.session.id);
     this.#keep(false);
   }
 
@@ -552,7 +563,7 @@ export default class Dialog {
     this.#now.session = session;
     this.#known = known;
     this.#here = launched;
-    this.#done = this.#recalled = false;
+    this.#recalled = false;
     this.#svg.setAttribute('viewBox', `0 0 ${size} ${size}`);
     this.#path.setAttribute('d', path);
     here.href = launch_url;
@@ -614,7 +625,7 @@ export default class Dialog {
     this.#sign(mark, 1);
     dismiss.append('✕');
     dismiss.onclick = () => {
-      this.#done = true;
+      settled.add(this.#now.session.id);
       this.#keep(live(this.#now.state));
       this.render();
     };
@@ -631,21 +642,17 @@ export default class Dialog {
     const parts = this.#parts;
     const words = this.#words;
     const button = this.#button;
-    const { state, session, boxed } = this.#now;
+    const { state, boxed } = this.#now;
     const problem = state == 'error' && this.#problem;
     const left = this.#left;
     const view = this.#view;
     const focused = button.shadowRoot.activeElement;
-    // Writing the same words again would have them read out again.
-    const say = (name, text = '', among = parts) => {
-      if (among[name].textContent != text) among[name].textContent = text;
-    };
     for (const [name, views] of Object.entries(this.#views)) {
       parts[name].hidden = views[0] && !views.includes(view);
-      if (words[name] && !/qr|close|completed|copy|refresh/.test(name)) say(name, words[name]);
+      if (words[name] && !/qr|close|completed|copy|refresh/.test(name)) say(parts[name], words[name]);
     }
     const { dialog, header, picture, hint, refresh, cart, back } = parts;
-    const title = button.productTitle || session?.title;
+    const title = this.#title;
     const seconds = () => new Intl.RelativeTimeFormat(words.lang, { style: 'narrow' }).format(left, 'second');
     dialog.className = state + ' ' + view;
     for (const sign of this.#signs) sign.setAttribute('d', SIGNS[state] ?? SIGNS.other);
@@ -656,20 +663,30 @@ export default class Dialog {
     if (!find(button.getAttribute('add-to-cart'))) cart.hidden = true;
     if (problem && !problem.retryable) refresh.hidden = true;
     refresh.disabled = problem && left > 0;
-    say('title', title);
     dialog.ariaLabel = title || words.label;
-    say('status', words[view == 'code' ? 'opened' : view]);
-    say('error', problem.message);
-    say('copy', clock() < this.#copied ? words.copied : words.copy);
-    say('refresh', /soon|code|expired/.test(view) ? words.fresh : words.again);
-    say('time', problem.retryable && left > 0 || view == 'soon' ? seconds() : '');
+    say(parts.title, title);
+    say(parts.status, words[view == 'code' ? 'opened' : view]);
+    say(parts.error, problem.message);
+    say(parts.copy, clock() < this.#copied ? words.copied : words.copy);
+    say(refresh, /soon|code|expired/.test(view) ? words.fresh : words.again);
+    say(parts.time, problem.retryable && left > 0 || view == 'soon' ? seconds() : '');
     if (focused?.closest('[hidden]')) parts.close.focus();
-    const { corner, show } = this.#corner;
-    corner.hidden = !this.#lingers || dialog.open || !button.isConnected;
+    this.#renderCorner();
+  }
+
+  #renderCorner() {
+    const { corner, about, news, show } = this.#corner;
+    const { isConnected } = this.#button;
+    const { state } = this.#now;
+    const words = this.#words;
+    const tells = this.#lingers && isConnected && !this.#parts.dialog.open;
+    if (tells) teller ??= this;
+    else if (teller == this) teller = undefined;
+    corner.hidden = teller != this;
     corner.className = state;
-    if (button.isConnected) corner.togglePopover?.(!corner.hidden);
-    say('about', title, this.#corner);
-    say('news', corner.hidden ? '' : words[state], this.#corner);
-    say('show', words.show, this.#corner);
+    if (isConnected) corner.togglePopover?.(!corner.hidden);
+    say(about, this.#title);
+    say(news, corner.hidden ? '' : words[state]);
+    say(show, words.show);
   }
 }

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.servers import Shop, Vendor, running_shop, running_vendor
+from tests.siteverify import Service, running_service
 
 # Whoever runs the tests may work with the app, or behind a proxy, in the same terminal; and what
 # commands print follows the terminal.
@@ -53,3 +54,10 @@ def quiet_shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iter
     shop expire, and are called back, at any time."""
     with running_shop(tmp_path_factory.mktemp("quiet"), vendor) as shop:
         yield shop
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A siteverify service, whose ways a test may change."""
+    with running_service() as service:
+        yield service

@@ -9,15 +9,9 @@ from playwright.sync_api import BrowserContext, expect
 from tests.browser.test_access import faults
 from tests.browser.test_layout import sticking_out
 from tests.servers import Shop, Vendor, running_shop, unique
-from tests.siteverify import SCRIPT, Service, running_service
+from tests.siteverify import SCRIPT, Service
 
 Contexts = Callable[..., BrowserContext]
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running_service() as service:
-        yield service
 
 
 @pytest.fixture(scope="module")

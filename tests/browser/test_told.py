@@ -98,6 +98,21 @@ def test_a_page_that_takes_its_button_away_still_follows(product: Visit) -> None
     expect(page.button).to_have_count(1)
 
 
+def test_two_buttons_of_a_product_have_one_corner(product: Visit) -> None:
+    twin = '<try-on-button product-id="sku-1"><a href="/t/sku-1">Try it on</a></try-on-button>'
+    page = product(after=twin)
+    page.button.first.locator("a").first.click()
+    expect(page.button.first).to_have_attribute("state", "waiting")
+    assert page.api
+    page.api.state = "opened"
+    page.page.reload()
+    for button in page.button.all():
+        expect(button).to_have_attribute("state", "opened")
+    expect(page.part("corner").locator("visible=true")).to_have_count(1)
+    page.part("dismiss").locator("visible=true").click()
+    expect(page.part("corner").locator("visible=true")).to_have_count(0)
+
+
 def test_a_second_press_shows_the_result_and_from_there_a_new_try(product: Visit) -> None:
     page = product()
     keeps_shopping(page)

@@ -14,17 +14,11 @@ import pytest
 import requests
 
 from tests.servers import Shop, Vendor, running_shop, unique
-from tests.siteverify import SECRET, SITE_KEY, Service, running_service
+from tests.siteverify import SECRET, SITE_KEY, Service
 from tests.wire import at_once, counted, http, post, refused, rows
 
 CLICK_SECRET = "the-shops-secret-of-32-characters"
 LAST = count(1)
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running_service() as service:
-        yield service
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,8 @@ FORBIDDEN = """window.EventSource = class {
 
 
 def unharmed(page: Product) -> None:
-    """The rest of the page works as ever."""
+    """The rest of the page works as ever, once the dialog is closed, which may come late."""
+    expect(page.dialog).to_be_visible()
     page.page.keyboard.press("Escape")
     expect(page.dialog).to_be_hidden()
     page.page.evaluate("document.querySelector('#cart').onclick = () => { window.bag = 1 }")
@@ -378,6 +379,7 @@ def test_time_left_is_shown_near_the_end_with_a_way_to_get_more(product: Visit) 
     expect(page.status).to_have_text(i18n.CATALOGUES["en"]["soon"])
     expect(page.part("time")).to_have_text(re.compile(r"in (4[0-5]|3\d|2\d)s"))
     page.page.reload()  # how much is left by then nobody says
+    page.reaches("waiting")
     page.press()
     expect(page.status).to_have_text(i18n.CATALOGUES["en"]["waiting"])
     expect(page.part("time")).to_be_empty()

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,6 +66,7 @@ IPHONE = (
     "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1"
 )
 
+PAUSE = b"<!-- the rest comes later -->"
 LINK = '<a href="/t/{id}">Try it on</a>'
 
 
@@ -100,7 +102,11 @@ class Merchant:
                     self.send_header("Content-Security-Policy", policy)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                first, _, rest = body.partition(PAUSE)
+                self.wfile.write(first)
+                if rest:
+                    time.sleep(0.5)  # what stands by then is drawn
+                    self.wfile.write(PAUSE + rest)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from tests.browser.stage import PAUSE, Merchant
 from tests.browser.test_access import faults
 from tests.browser.test_layout import sticking_out
 from tests.servers import Shop, Vendor, running_shop, unique
@@ -70,6 +71,16 @@ def test_axe_finds_nothing_on_it(context: Contexts, guarded: Shop) -> None:
     expect(page.get_by_role("alert")).to_have_text("Please try again in a moment.")
     page.frame_locator("iframe").get_by_text("I am a person").wait_for()
     assert faults(page) == []
+    assert page.evaluate("shift") == 0
+
+
+def test_it_may_arrive_in_pieces(context: Contexts, guarded: Shop, merchant: Merchant) -> None:
+    html = guarded.http.get(address(guarded)).text
+    html = html.replace('="/', f'="{guarded.url}/')
+    html = html.replace('<div class="widget', f'{PAUSE.decode()}<div class="widget')
+    page = context().new_page()
+    page.goto(merchant.page(html, ""))
+    page.frame_locator("iframe").get_by_text("I am a person").wait_for()
     assert page.evaluate("shift") == 0
 
 

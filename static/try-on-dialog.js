@@ -99,7 +99,7 @@ dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(576
 dialog:not([open]){display:none}
 [open]{display:flex}
 dialog::backdrop{background:var(--try-on-backdrop,#0009)}
-[part=corner]{inset:auto 16px 16px auto;z-index:2147483647;display:flex;flex-wrap:wrap;align-items:center;justify-content:end;gap:8px;max-width:min(384px,100% - 32px);margin:0;padding:8px 8px 8px 16px;border-color:#8886;box-shadow:0 8px 32px #0004}
+[part=corner]{bottom:16px;inset-inline-end:16px;z-index:2147483647;display:flex;flex-wrap:wrap;align-items:center;justify-content:end;gap:8px;max-width:min(384px,100% - 32px);margin:0;padding:8px 8px 8px 16px;border-color:#8886;box-shadow:0 8px 32px #0004}
 [part=text]{flex:1 1 176px;overflow-wrap:anywhere;font-size:15px}
 [part=mark]{flex:none;width:28px}
 :where(dialog,[part=corner]) :is(button,a,summary){box-sizing:border-box;min-width:44px;min-height:44px;padding:10px 20px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
@@ -107,7 +107,7 @@ dialog :disabled{opacity:.5}
 :is([part=cart],[part=shop],[part=refresh],[part=show]){padding:var(--try-on-padding,10px 20px);border:var(--try-on-border,1px solid transparent);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas)}
 :is([part=close],[part=dismiss],[part=code],[part=anew],[part=back],summary){padding:10px;border-color:transparent;font-weight:500}
 :is([part=code],[part=anew],[part=back],summary){text-decoration:underline}
-dialog [part=close]{position:absolute;inset:8px 8px auto auto}
+dialog [part=close]{position:absolute;top:8px;inset-inline-end:8px}
 [part=stage]{display:grid;width:100%}
 .code ol{display:none}
 [part=stage]>*{grid-area:1/1}

@@ -341,6 +341,8 @@ def test_it_runs_right_to_left(product: Visit) -> None:
     page.reaches("waiting")
     expect(page.dialog).to_have_attribute("dir", "rtl")
     qr, steps = page.part("qr").bounding_box(), page.part("steps").bounding_box()
+    close = page.part("close").bounding_box()
     assert qr
     assert steps
-    assert qr["x"] < steps["x"]
+    assert close
+    assert close["x"] < qr["x"] < steps["x"]

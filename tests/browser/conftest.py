@@ -17,6 +17,7 @@ from tests.browser.stage import (
     Merchant,
     Product,
     lacking,
+    product_page,
     running_chromium,
 )
 from tests.servers import Shop, Vendor, running_shop
@@ -113,13 +114,7 @@ def product(
         api = Api(opened, tryon) if stand_in else None
         if setup:
             setup(opened)
-        html = f"""<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Trail Runner</title>
-<main><h1>Trail Runner</h1>{before}
-<p><try-on-button product-id="{id}" category="footwear" {attributes}
->{inside.format(id=id)}</try-on-button></p>
-<p><button id="cart">Add to bag</button></p></main>{after}
-<script type="module" src="{tryon.url}/try-on-button.js"></script></html>"""
+        html = product_page(tryon, id, inside.format(id=id), attributes, before, after)
         page = opened.new_page()
         page.goto(merchant.page(html, policy.format(tryon=tryon.url)))
         page.wait_for_function("!!customElements.get('try-on-button')")

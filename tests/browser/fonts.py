@@ -2,6 +2,8 @@
 
 from playwright.sync_api import Page
 
+from tests.browser.engines import Window
+
 # About as wide as Verdana, and as Arial Narrow, with the packages of Debian that have them.
 PACKAGES = {
     "DejaVu Sans": "fonts-dejavu-core",
@@ -59,7 +61,7 @@ def boxes(page: Page, characters: str) -> str:
     )
 
 
-def sticks_out(page: Page) -> list[str]:
+def sticks_out(page: Page | Window) -> list[str]:
     """What is wider than the room it has and cannot be scrolled to, and what lies on a neighbour's
     text in a chart."""
     return list(

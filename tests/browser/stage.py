@@ -70,6 +70,24 @@ PAUSE = b"<!-- the rest comes later -->"
 LINK = '<a href="/t/{id}">Try it on</a>'
 
 
+def product_page(
+    tryon: Shop,
+    product_id: str,
+    inside: str,
+    attributes: str = "",
+    before: str = "",
+    after: str = "",
+) -> str:
+    """A merchant's page with the button on it."""
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Trail Runner</title>
+<main><h1>Trail Runner</h1>{before}
+<p><try-on-button product-id="{product_id}" category="footwear" {attributes}
+>{inside}</try-on-button></p>
+<p><button id="cart">Add to bag</button></p></main>{after}
+<script type="module" src="{tryon.url}/try-on-button.js"></script></html>"""
+
+
 @contextmanager
 def running_chromium() -> Iterator[Browser]:
     if CHROMIUM is None:

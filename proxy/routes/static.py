@@ -18,7 +18,7 @@ def floating() -> Response:
     return services().static.floating(request.path.removeprefix("/"), request)
 
 
-@routes.get("/static/words.<digest>/<tag>.json", **file(JSON), problems="not_found")
+@routes.get("/static/words.<digest>/<path:tag>.json", **file(JSON), problems="not_found")
 def words(digest: str, tag: str) -> Response:
     """The dialog's words, in the language that is nearest to a tag, else the shop's own."""
     lang = i18n.negotiate(tag, default=services().settings.locale)

@@ -3,17 +3,19 @@
 from typing import Annotated, Any, Literal, TypeVar
 
 from flask import request
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from proxy.catalog.products import CATEGORY, ProductID
 from proxy.strict_json import Unreadable, read_json
+from proxy.web.i18n import read_tag
 from proxy.web.problems import Problem
 from proxy.web.request import is_coded, read_body
 
 LARGEST_BODY = 16 * 1024  # bytes
 
 Category = Annotated[str, Field(pattern=CATEGORY)]
-Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,4}$")]
+# A shop's page may write it in many ways; none of them is a reason for having no try-on.
+Locale = Annotated[str, AfterValidator(read_tag)]
 ClickID = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Signature = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -1,11 +1,16 @@
 """Translations for shoppers, and the choice of a language: a JSON catalogue each in `locales/`."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+
+from proxy import settings_values
 
 FALLBACK = "en"
 LONGEST_TAG = 35  # characters, as RFC 5646 has it
@@ -44,9 +49,26 @@ class Translator:
         return self._words[key].format_map(values) if values else self._words[key]
 
 
+def _subtags(tag: str) -> list[str]:
+    """Split a tag, one as systems write it too: `de_DE.UTF-8`, `de_DE@euro`."""
+    return re.split("[.@]", tag.strip()[:LONGEST_TAG])[0].replace("_", "-").split("-")
+
+
+@lru_cache(maxsize=300)
+def read_tag(text: str) -> str | None:
+    """Read a language tag (BCP 47) from whatever a page gives for one: without what no vendor
+    needs, such as extensions; None where it names no language, as `x-default` and `C` do."""
+    parts = _subtags(text)
+    while parts:
+        with suppress(ValueError):
+            return settings_values.locale("-".join(parts))
+        parts.pop()
+    return None
+
+
 def match(tag: str) -> str | None:
     """Find the catalogue for a language tag, dropping subtags from the right (RFC 4647, 3.4)."""
-    parts = tag.strip()[:LONGEST_TAG].replace("_", "-").lower().split("-")
+    parts = [part.lower() for part in _subtags(tag)]
     if parts[0] == "zh" and TRADITIONAL.intersection(parts[1:]):
         return _BY_LOWER.get("zh-hant")
     while parts:

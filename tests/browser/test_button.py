@@ -320,7 +320,7 @@ def test_the_link_is_copied(product: Visit) -> None:
 
 @pytest.mark.parametrize(
     ("page_lang", "own", "sent"),
-    [("de-AT", "", "de-AT"), ("de", "lang=fr", "fr"), ("", "", "pt-BR")],
+    [("de_AT", "", "de_AT"), ("de", "lang=fr", "fr"), ("", "", "pt-BR")],
 )
 def test_it_speaks_the_pages_language_else_the_browsers(
     product: Visit, page_lang: str, own: str, sent: str

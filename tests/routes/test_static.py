@@ -66,7 +66,11 @@ def test_a_hash_that_nobody_knows_gets_todays_file_for_minutes(shop: Shop) -> No
 
 
 @pytest.mark.parametrize(
-    ("tag", "lang"), [("de-AT", "de"), ("zh-TW", "zh-Hant"), ("xx", "en"), ("../../etc", "")]
+    ("tag", "lang"),
+    [
+        *[("de-AT", "de"), ("zh-TW", "zh-Hant"), ("xx", "en"), ("../../etc", "")],
+        *[("de_DE.UTF-8", "de"), ("zh_Hant_TW", "zh-Hant"), ("de/AT", "en"), ("x-default", "en")],
+    ],
 )
 def test_the_dialogs_words_are_in_the_nearest_language(shop: Shop, tag: str, lang: str) -> None:
     script = http().get(f"{shop.url}/try-on-button.js").text

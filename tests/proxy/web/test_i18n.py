@@ -56,6 +56,8 @@ def test_no_catalogue_carries_markup(locale: str) -> None:
         ("no", "nb"),
         ("nn-NO", "nb"),
         ("iw", "he"),
+        ("de.UTF-8", "de"),
+        ("zh_TW.Big5", "zh-Hant"),
         ("xx", None),
         ("", None),
         ("../../etc/passwd", None),

@@ -1,10 +1,10 @@
 """`/t/<product id>` or `/t/?product_id=`: where the button's link leads without scripts."""
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 
 from proxy.catalog.products import CATEGORY, NOT_AN_ID, PRODUCT_ID, is_product_id
 from proxy.services import services
-from proxy.web import openapi, pages
+from proxy.web import openapi
 from proxy.web.problems import Problem
 
 OF_ANY = openapi.query("product_id", "The product.", **PRODUCT_ID) | {"required": True}
@@ -43,4 +43,8 @@ def product(product_id: str) -> Response:
         image_url=known.image_url if known else None,
         page_url=known.page_url if known else None,
     )
-    return pages.kept(page, 60)
+    response = make_response(page)
+    # Its form is one click, which two visitors must not share. No `no-store`: with that the form
+    # would be another one after a step back.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

@@ -8,7 +8,7 @@ from flask import Flask, Response, make_response, request
 
 from proxy.catalog.products import Catalog
 from proxy.settings import Settings
-from proxy.tryon.keys import ClickKeys
+from proxy.tryon.keys import ClickKeys, new_token
 from proxy.web import i18n
 from proxy.web.request import language
 from proxy.web.static import StaticFiles
@@ -16,10 +16,11 @@ from storage.funnel import Attempt
 
 
 def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: ClickKeys) -> None:
-    """Give every template `asset`, `integrity`, `link`, `url`, `merchant`, `signed` and `t`.
+    """Give every template `asset`, `integrity`, `link`, `url`, `merchant`, `signed`, `new_token`
+    and `t`.
 
     `link` is a product's, for browsers without scripts; `signed` makes the signature for a form of
-    a product that has been tried on.
+    a product that has been tried on, `new_token` its `click_id`.
 
     A route that knows the session's own language passes its own `t`, which wins.
     """
@@ -30,6 +31,7 @@ def install(app: Flask, settings: Settings, static: StaticFiles, click_keys: Cli
         asset=static.url,
         integrity=static.integrity,
         apology=i18n.apology,
+        new_token=new_token,
         signed=lambda product_id: click_keys.sign(product_id, datetime.now(UTC)),
         link=lambda product_id: f"{settings.public_url}{link(product_id)}",
         url=lambda path: f"{settings.public_url}{path}",

@@ -41,6 +41,26 @@ def test_the_whole_way_works_without_scripts(
     expect(page.get_by_role("heading")).to_contain_text("All done")
 
 
+def test_without_scripts_a_double_click_and_a_step_back_buy_nothing_more(
+    context: Contexts, tryon: Shop, vendor: Vendor
+) -> None:
+    sku = unique()
+    page = context(java_script_enabled=False).new_page()
+    page.goto(f"{tryon.url}/t/{sku}")
+    page.get_by_role("button", name="Try it on").dblclick()
+    page.wait_for_url("**/handoff/**")
+    first = page.url
+    page.go_back()
+    page.get_by_role("button", name="Try it on").click()
+    page.wait_for_url("**/handoff/**")
+    assert page.url == first
+    assert vendor.calls(sku) == 1
+    page.goto(f"{tryon.url}/t/{sku}")
+    page.get_by_role("button", name="Try it on").click()
+    page.wait_for_url("**/handoff/**")
+    assert page.url != first
+
+
 def test_the_page_refreshes_itself_where_there_are_no_scripts(tryon: Shop) -> None:
     session = tryon.click(unique()).json()
     html = tryon.http.get(session["handoff_url"]).text

@@ -6,19 +6,28 @@ from html import unescape
 import pytest
 
 from tests.servers import PHONE, Shop, Vendor, http, unique
-from tests.wire import rows
+from tests.wire import at_once, rows
+
+
+def form(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+
+
+def press(shop: Shop, fields: dict[str, str]) -> str:
+    """Where the form of a page of ours leads."""
+    answer = http().post(
+        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
+    )
+    assert answer.status_code == 303
+    return answer.headers["Location"]
 
 
 def test_without_scripts_a_form_leads_to_the_handoff_page(shop: Shop) -> None:
     product_id = unique()
     page = shop.http.get(f"{shop.url}/t/{product_id}?category=footwear")
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
-    answer = shop.http.post(
-        f"{shop.url}/sessions", data=fields, headers={"Origin": shop.origin}, allow_redirects=False
-    )
-    assert answer.status_code == 303
-    assert "/handoff/" in answer.headers["Location"]
-    assert shop.http.get(answer.headers["Location"]).status_code == 200
+    address = press(shop, form(page.text))
+    assert "/handoff/" in address
+    assert shop.http.get(address).status_code == 200
 
 
 def test_looking_at_it_creates_nothing(shop: Shop, vendor: Vendor) -> None:
@@ -45,7 +54,7 @@ def test_its_form_asks_for_the_product_of_the_address(
 ) -> None:
     page = http().get(f"{shop.url}/t/{path}").text
     assert f'<form class="wide" method="post" action="{shop.url}/sessions">' in page
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
+    fields = form(page)
     assert (unescape(fields["product_id"]), fields["category"]) == (product_id, category)
 
 
@@ -63,10 +72,40 @@ def test_its_address_needs_no_slash_and_redirects_nobody(shop: Shop) -> None:
     assert answer.status_code == 200
 
 
-def test_caches_may_keep_one_for_each_language(shop: Shop) -> None:
+def test_it_speaks_the_language_that_is_asked_for(shop: Shop) -> None:
     address = f"{shop.url}/t/sku-1"
-    answer = http().get(address, headers={"Accept-Language": "de-AT, en;q=0.5"})
-    assert '<html lang="de"' in answer.text
-    assert answer.headers["Cache-Control"] == "public, max-age=60"
-    assert answer.headers["Vary"] == "Accept-Language"
+    page = http().get(address, headers={"Accept-Language": "de-AT, en;q=0.5"}).text
+    assert '<html lang="de"' in page
     assert '<html lang="fr"' in http().get(f"{address}?lang=fr").text
+
+
+@pytest.mark.parametrize("page", ["/t/", "launch_url", "handoff_url"])
+def test_a_form_pressed_twice_buys_one_session_and_two_visits_two(
+    shop: Shop, vendor: Vendor, page: str
+) -> None:
+    product_id, address = unique(), ""
+    if page != "/t/":  # of what has ended
+        session = shop.click(product_id).json()
+        shop.http.post(session["status_url"] + "/cancel")
+        address = session[page]
+    before = vendor.calls(product_id)
+
+    def visit() -> dict[str, str]:
+        where = address or f"{shop.url}/t/{product_id}"
+        return form(http().get(where, headers={"User-Agent": PHONE}).text)
+
+    fields = visit()
+    found = at_once(8, lambda _: press(shop, fields))  # on both workers
+    assert len(set(found)) == 1
+    assert press(shop, fields) == found[0]
+    assert vendor.calls(product_id) == before + 1
+    assert press(shop, visit()) != found[0]
+    assert vendor.calls(product_id) == before + 2
+
+
+def test_no_cache_gives_one_visitors_click_to_another(shop: Shop) -> None:
+    answer = http().get(f"{shop.url}/t/sku-1")
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert len(form(answer.text)["click_id"]) == 22
+    for name in ("ETag", "Last-Modified"):  # by which a browser would keep it after all
+        assert name not in answer.headers

@@ -120,7 +120,7 @@ class TryOnButton extends HTMLElement {
   // Moved by moveBefore(), it goes on.
   connectedMoveCallback() {}
 
-  disconnectedCallback() { this.#dialog?.rest(); }
+  disconnectedCallback() { this.#dialog?.rest(true); }
 
   attributeChangedCallback(name, old, value) {
     // Whoever puts the page together anew may strip our state, or bring an old one.

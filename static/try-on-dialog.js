@@ -205,10 +205,16 @@ const settled = new Set();
 // The dialog whose corner is seen: there is one on a page.
 let teller;
 
+// The session of a dialog that was open when the page took its element away: an element of its product
+// that the page has put there instead, or the same one in another place, shows it again.
+let heirloom;
+
+const successor = product => find(`try-on-button[product-id="${CSS.escape(product)}"]`);
+
 /** A button that is not to be seen follows, in the page's corner, what another one has begun. */
 let stand;
 const linger = ({ product_id, button }) => {
-  if (find(`try-on-button[product-id="${CSS.escape(product_id)}"]`)) return;
+  if (successor(product_id)) return;
   const link = document.createElement('a');
   link.hidden = true;
   stand = Object.assign(document.createElement('try-on-button'), button, { productId: product_id });
@@ -335,17 +341,24 @@ export default class Dialog {
     if (!button.isConnected) return linger(kept);
     if (stand?.productId == button.productId && stand != button) stand.remove();
     this.#listen();
-    if (kept?.qr && /waiting|opened|completed/.test(kept.state) && !now.session) {
+    const inherits = kept?.id && kept.id == heirloom;
+    if (kept?.qr && (inherits || /waiting|opened|completed/.test(kept.state)) && !now.session) {
       this.#adopt(kept, kept.state);
       now.click = kept.click;
       now.become(kept.state);
     }
+    if (inherits) {
+      heirloom = undefined;
+      this.#show();
+    }
     this.#wake();
   }
 
-  /** Off the page, nothing goes on; a phone that is on it is followed in the corner. */
-  rest() {
+  /** Off the page, or with another product, nothing goes on; a phone that is on it is followed in the
+   * corner, and what is open goes over to the element in this one's place, if this one is `gone`. */
+  rest(gone) {
     const record = this.#lingers && this.#record;
+    if (gone && this.#parts.dialog.open && this.#now.session) this.#bequeath();
     this.#life?.abort();
     this.#life = undefined;
     this.#stop();
@@ -353,6 +366,17 @@ export default class Dialog {
     this.close();
     this.#renderCorner();
     if (record) setTimeout(linger, 0, record);
+  }
+
+  /** Leave the open dialog to the element that the page has put there by the end of this turn. */
+  #bequeath() {
+    this.#keep();
+    heirloom = this.#now.session.id;
+    setTimeout(() => {
+      if (successor(this.#button.productId)) return;
+      heirloom = undefined;
+      this.#keep(live(this.#now.state) || this.#lingers);
+    });
   }
 
   #show() {

@@ -131,6 +131,8 @@ def test_its_state_is_its_own_whatever_a_morph_strips_or_brings(product: Visit) 
     # A copy of the page, as Turbo keeps: its state is that of another time.
     page.page.evaluate(f"const copy = {ELEMENT}.cloneNode(true); {ELEMENT}.replaceWith(copy)")
     page.reaches("waiting")
+    page.part("close").click()
+    expect(page.dialog).to_be_hidden()
     page.page.evaluate(
         # At once, or an answer that is on its way is stored in between.
         f"""() => {{

@@ -98,6 +98,48 @@ def test_a_page_that_takes_its_button_away_still_follows(product: Visit) -> None
     expect(page.button).to_have_count(1)
 
 
+def test_an_element_in_its_place_takes_the_open_dialog_over(product: Visit) -> None:
+    """As frameworks put one there: a moment later, or before the old one goes; or they move it."""
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    for state, way in {
+        "waiting": "old.replaceWith(copy)",
+        "opened": "old.before(copy); old.remove()",
+        "completed": "old.remove(); queueMicrotask(() => document.body.append(copy))",
+    }.items():
+        if state != "waiting":
+            page.becomes(state)
+        page.page.evaluate(f"() => {{ const old = {ELEMENT}, copy = old.cloneNode(true); {way} }}")
+        expect(page.dialog).to_be_visible()
+        expect(page.status).to_have_text(WORDS[state])
+        assert page.page.evaluate(f"{ELEMENT}.session.id")
+    page.page.evaluate(f"document.querySelector('main').prepend({ELEMENT})")
+    expect(page.dialog).to_be_visible()
+    page.part("close").click()
+    expect(page.button.locator("a[href^='/t/']")).to_be_focused()
+    assert page.api
+    assert len(page.api.posts) == 1
+    assert page.broken == []
+
+
+def test_an_element_that_comes_back_later_brings_no_dialog(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.page.evaluate(
+        f"""async () => {{
+            const taken = {ELEMENT};
+            taken.remove();
+            await new Promise(setTimeout);
+            document.querySelector('main').append(taken.cloneNode(true)) }}"""
+    )
+    page.reaches("waiting")
+    page.becomes("opened")
+    expect(page.part("news").locator("visible=true")).to_have_text(WORDS["opened"])
+    expect(page.dialog).to_be_hidden()
+
+
 def test_two_buttons_of_a_product_have_one_corner(product: Visit) -> None:
     twin = '<try-on-button product-id="sku-1"><a href="/t/sku-1">Try it on</a></try-on-button>'
     page = product(after=twin)

@@ -56,7 +56,7 @@ def free_port(*, and_the_next: bool = False) -> int:
             return port
 
 
-def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 60.0) -> T:
     """What `look` gives as soon as it is true; fails when that takes too long."""
     until = time.monotonic() + seconds
     while not (found := look()):

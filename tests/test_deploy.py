@@ -106,11 +106,11 @@ class Proxy:
                     process.wait()
 
     def connect(self) -> ssl.SSLSocket:
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         return self.tls.wrap_socket(plain, server_hostname="localhost")
 
     def request(self, method: str, path: str, **headers: str) -> tuple[int, str]:
-        client = http.client.HTTPSConnection("localhost", self.port, context=self.tls, timeout=10)
+        client = http.client.HTTPSConnection("localhost", self.port, context=self.tls, timeout=60)
         client.request(method, path, headers={n.replace("_", "-"): v for n, v in headers.items()})
         answer = client.getresponse()
         body = answer.read().decode()
@@ -132,7 +132,7 @@ class Proxy:
 
     def seen(self) -> list[str]:
         """What reached the app, asked without the proxy."""
-        client = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=10)
+        client = http.client.HTTPConnection("127.0.0.1", self.app_port, timeout=60)
         client.request("GET", "/seen")
         lines = client.getresponse().read().decode().splitlines()
         client.close()

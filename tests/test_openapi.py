@@ -132,7 +132,7 @@ def ask(
     def each(case: Case) -> None:
         if isinstance(case.body, dict) and len(statuses) % 2:
             case.body |= MEANT.get(label, {})
-        answer = case.call(base_url=shop.url, allow_redirects=False, timeout=15)
+        answer = case.call(base_url=shop.url, allow_redirects=False, timeout=60)
         statuses.append(answer.status_code)
         case.validate_response(answer, checks=CHECKS)
 

@@ -55,7 +55,7 @@ def post(shop: Shop, path: str, body: Any = b"{}", **headers: str | None) -> req
         "User-Agent": DESKTOP,
     } | {name.replace("_", "-"): value for name, value in headers.items()}
     with http() as client:
-        return client.post(shop.url + path, data=body, headers=given, timeout=30)
+        return client.post(shop.url + path, data=body, headers=given, timeout=60)
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:

@@ -22,7 +22,7 @@ from tests.browser.stage import (
 )
 from tests.servers import Shop, Vendor, running_shop
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,7 +67,7 @@ def test_a_product_page_loads_one_small_file_and_the_rest_at_the_first_intent(
     assert re.fullmatch(rf"{tryon.url}/static/words\.[0-9a-f]{{12}}/de-AT\.json", words)
     assert gzipped(dialog) <= DIALOG
     for url in (dialog, words):
-        assert "immutable" in requests.get(url, timeout=5).headers["Cache-Control"]
+        assert "immutable" in requests.get(url, timeout=60).headers["Cache-Control"]
     loaded.clear()
     page.press()
     page.reaches("waiting")
@@ -76,7 +76,7 @@ def test_a_product_page_loads_one_small_file_and_the_rest_at_the_first_intent(
 
 
 def gzipped(url: str) -> int:
-    return len(gzip.compress(requests.get(url, timeout=5).content, 9))
+    return len(gzip.compress(requests.get(url, timeout=60).content, 9))
 
 
 @pytest.mark.parametrize("width", [1280, 390])

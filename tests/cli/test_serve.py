@@ -66,7 +66,7 @@ def test_it_does_not_start_with_a_catalogue_that_yields_nothing(shop: Shop, tmp_
         env=shop.environ | {"TRYON_CATALOG": f"{tmp_path}/products.csv"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert found.returncode == 1
@@ -81,7 +81,7 @@ def test_it_says_which_folder_is_missing(shop: Shop) -> None:
         env=shop.environ | {"TRYON_DATABASE": "sqlite:////nowhere/at/all.db"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert found.returncode == 1
@@ -107,7 +107,7 @@ def test_it_says_which_of_host_and_port_is_wrong(
         env=shop.environ | {"HOST": host, "PORT": port},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert found.returncode == 1
@@ -138,7 +138,7 @@ def test_without_settings_nothing_starts_and_each_is_named(tmp_path: Path) -> No
             env=SURROUNDINGS,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert found.returncode == 1

@@ -554,7 +554,7 @@ def test_it_says_so_when_a_database_stays_locked_and_recovers(trial: Trial) -> N
         answer = trial.call()
         assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
         assert int(answer.headers["Retry-After"]) > 0
-        ready = http().get(f"{trial.shop.url}/readyz", timeout=30)
+        ready = http().get(f"{trial.shop.url}/readyz", timeout=60)
         assert (ready.status_code, ready.json()["parts"]["upstream"]) == (503, "ok")
         assert ready.json()["parts"]["database"] != "ok"
     assert trial.call().status_code == 204

@@ -24,7 +24,7 @@ class Simulator:
         self.http.trust_env = False
 
     def get(self, path: str, **options: object) -> requests.Response:
-        return self.http.get(self.url + path, timeout=10, allow_redirects=False, **options)
+        return self.http.get(self.url + path, timeout=60, allow_redirects=False, **options)
 
     def post(self, path: str, **options: object) -> requests.Response:
         options = {"timeout": 10} | options

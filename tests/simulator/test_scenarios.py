@@ -97,7 +97,7 @@ def test_a_header_drips(simulator):
             "locale": "en",
         }
     )
-    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as connection:
         connection.sendall(
             b"POST /v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sim-token\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -238,7 +238,7 @@ def test_a_callback_is_answered_before_the_session(simulator, merchant):
 )
 def test_it_ends_by_itself_once_opened(simulator, merchant, product_id, state):
     session = simulator.create(product_id, merchant.url).json()
-    simulator.http.head(f"{simulator.url}/s/{session['id']}", timeout=5)
+    simulator.http.head(f"{simulator.url}/s/{session['id']}", timeout=60)
     assert simulator.record(session)["state"] == "ready"
     for _ in range(3):
         simulator.get(f"/s/{session['id']}")

@@ -86,6 +86,6 @@ def test_while_another_worker_tries_the_last_answer_stands(shop: Shop) -> None:
     assert worker.failure() is None
     assert shop.commits == 0
     holder.kill()
-    holder.communicate(timeout=30)
+    holder.communicate(timeout=60)
     assert worker.failure() is None
     assert shop.commits == 1

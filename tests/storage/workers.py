@@ -81,6 +81,6 @@ def child(code: str, *arguments: object, wait: bool = True) -> "subprocess.Popen
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     return output

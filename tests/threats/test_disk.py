@@ -121,11 +121,11 @@ def test_a_stopped_process_that_holds_writers_off_is_named_and_none_waits_for_ev
             assert holder.stdout.readline() == b"held\n"
             os.kill(holder.pid, signal.SIGSTOP)
             os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
-            answer = shop.http.post(session["status_url"] + "/cancel", timeout=30)
+            answer = shop.http.post(session["status_url"] + "/cancel", timeout=60)
             assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
             named = f"process {holder.pid} is stopped and holds tryon.db-lock"
             assert named in shop.logged()
-            assert http().get(f"{shop.url}/readyz", timeout=30).status_code == 503
+            assert http().get(f"{shop.url}/readyz", timeout=60).status_code == 503
             assert http().get(f"{shop.url}/healthz").status_code == 200
             assert shop.state(session) == "waiting"
             holder.kill()

@@ -53,7 +53,7 @@ def test_a_log_whose_reader_stands_still_holds_up_nobody(tmp_path: Path, vendor:
     try:
         client = http()
         for _ in range(1_000):  # lines; a pipe holds 64 KiB, which are 360
-            assert client.get(f"{shop.url}/healthz", timeout=10).status_code == 200
+            assert client.get(f"{shop.url}/healthz", timeout=60).status_code == 200
         shop.click(unique(), click_id="x")  # 400
         with connected(shop) as connection:  # and the server's own log
             connection.sendall(b"no request\r\n\r\n")
@@ -99,7 +99,7 @@ def test_without_another_file_nothing_false_is_said_and_it_goes_on_after(
             with suppress(requests.RequestException):
                 http().get(f"{shop.url}/healthz", timeout=1)
         assert {answer.status_code for answer in answers} <= {201, 502, 503}
-        eventually(lambda: http().get(f"{shop.url}/readyz", timeout=5).status_code == 200)
+        eventually(lambda: http().get(f"{shop.url}/readyz", timeout=60).status_code == 200)
         assert shop.workers() == workers
         assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
         assert shop.state(session) == "completed"
@@ -136,11 +136,11 @@ def test_a_database_that_another_program_holds_is_said_and_nothing_false_is(
             holder.execute("BEGIN IMMEDIATE")
             assert vendor.call_back(product_id, state="completed")[0]["status"] == 503
             assert shop.state(session) == "waiting"  # who only reads is served
-            assert http().get(f"{shop.url}/readyz", timeout=30).status_code == 503
+            assert http().get(f"{shop.url}/readyz", timeout=60).status_code == 503
             assert http().get(f"{shop.url}/healthz").status_code == 200
             holder.execute("ROLLBACK")
         assert "storage unavailable: database is locked" in shop.logged()
-        eventually(lambda: http().get(f"{shop.url}/readyz", timeout=30).status_code == 200)
+        eventually(lambda: http().get(f"{shop.url}/readyz", timeout=60).status_code == 200)
         assert vendor.call_back(product_id, state="completed")[0]["status"] == 204
         assert shop.state(session) == "completed"
         assert_whole(shop)

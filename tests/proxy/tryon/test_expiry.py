@@ -76,7 +76,7 @@ def test_a_job_that_another_worker_does_is_left_to_it(
     expiry.do_jobs(database.store, database.jobs)
     assert ran == []
     holder.kill()  # as a worker may be: the next one takes over
-    holder.communicate(timeout=30)
+    holder.communicate(timeout=60)
     expiry.do_jobs(database.store, database.jobs)
     assert ran == [("replay", "--quiet")]
 

@@ -133,7 +133,7 @@ def test_a_word_that_is_mapped_moves_its_attempts(
     assert re.sub(r"\W", "_", word.lower()) in mapped
     moved = {"other": 0, "completed": 1}
     eventually(
-        lambda: moved.items() <= stats(shop, product_id=product_id)["totals"].items(), seconds=20
+        lambda: moved.items() <= stats(shop, product_id=product_id)["totals"].items(), seconds=60
     )
     again = unique()
     shop.click(again)

@@ -44,7 +44,7 @@ def test_a_killed_worker_loses_nothing_that_it_acknowledged(rounds: int, tmp_pat
             time.sleep(rng.uniform(0.005, 0.1))  # the moment is random; nothing is waited for
             worker.kill()
         for worker in workers:
-            output, _ = worker.communicate(timeout=30)
+            output, _ = worker.communicate(timeout=60)
             # The last line may have been cut off by the kill.
             acknowledged.update(output.decode().split("\n")[:-1])
         store = SQLiteStore(path, BERLIN)

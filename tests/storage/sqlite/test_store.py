@@ -370,7 +370,7 @@ def test_a_key_is_claimed_by_one_process_and_let_go_with_it(store: SQLiteStore) 
     assert claimed("click:2")
     assert isinstance(store.commit([session(A)])[0], Committed)  # a claim holds no writer up
     holder.kill()
-    holder.communicate(timeout=30)
+    holder.communicate(timeout=60)
     assert claimed("click:1")
 
 
@@ -390,7 +390,7 @@ def test_it_waits_for_a_program_that_locks_the_file_a_while(store: SQLiteStore) 
             committing.result(timeout=0.5)
         holder.stdin.write("go\n")
         holder.stdin.flush()
-        assert isinstance(committing.result(timeout=30)[0], Committed)
+        assert isinstance(committing.result(timeout=60)[0], Committed)
     finish(holder)
 
 
@@ -415,8 +415,8 @@ def test_a_killed_holder_of_the_turn_holds_nobody_up(store: SQLiteStore) -> None
         with pytest.raises(TimeoutError):
             committing.result(timeout=0.2)
         os.kill(holder.pid, signal.SIGKILL)
-        assert isinstance(committing.result(timeout=30)[0], Committed)
-    holder.communicate(timeout=30)
+        assert isinstance(committing.result(timeout=60)[0], Committed)
+    holder.communicate(timeout=60)
 
 
 # --- Faults ---------------------------------------------------------------------------------------
@@ -534,7 +534,7 @@ def test_readers_are_served_while_another_thread_commits(store: SQLiteStore) -> 
             store.commit(entries[start : start + 10])
         over.set()
         for each in looking:
-            each.result(timeout=10)
+            each.result(timeout=60)
     assert seen and all(seen)
     assert rows(store, "attempts") == 300
 
@@ -573,7 +573,7 @@ def test_a_stopped_holder_of_the_turn_is_waited_for_a_while_and_named(
     with ThreadPoolExecutor(1) as pool:
         committing = pool.submit(store.commit, [session(A)])
         finish(holder)
-        assert isinstance(committing.result(timeout=30)[0], Committed)
+        assert isinstance(committing.result(timeout=60)[0], Committed)
 
 
 def test_a_log_that_grew_while_somebody_read_is_cut_afterwards(store: SQLiteStore) -> None:

@@ -49,8 +49,11 @@ def test_an_id_is_encoded_wherever_it_stands_in_an_example(shop: Shop) -> None:
     assert f'<a href="{shop.url}/t/?product_id=R%26D%20%2F%20%C3%A9%2B1">Try it on</a>' in text
 
 
-def test_the_fixed_version_has_the_content_that_it_promises(shop: Shop) -> None:
-    pinned = re.search(r'src="([^"]+)"\s+integrity="sha384-([^"]+)"', page(shop))
+@pytest.mark.parametrize("name", ["try-on-button", "try-on-dialog"])
+def test_a_file_of_the_fixed_version_has_the_content_that_it_promises(
+    shop: Shop, name: str
+) -> None:
+    pinned = re.search(rf'"([^"]+/{name}\.[^"]+)"\s+integrity="sha384-([^"]+)"', page(shop))
     assert pinned
     script = http().get(pinned[1])
     assert "immutable" in script.headers["Cache-Control"]

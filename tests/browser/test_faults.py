@@ -284,6 +284,44 @@ def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
     page.reaches("waiting")
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (429, {"code": "rate_limited", "retryable": True}),
+        (503, {"code": "unavailable", "retryable": True}),
+        (503, "<html>of a proxy on the way</html>"),
+    ],
+)
+def test_where_no_wait_is_asked_for_it_can_be_tried_again_at_once(
+    product: Visit, status: int, body: dict[str, Any] | str
+) -> None:
+    page = product()
+    assert page.api
+    page.api.status, page.api.body = status, body
+    page.press()
+    page.reaches("error")
+    expect(page.part("error")).not_to_be_empty()
+    expect(page.part("time")).to_be_empty()
+    page.api.status, page.api.body = 201, None
+    page.part("refresh").click()
+    page.reaches("waiting")
+
+
+def test_a_session_that_expires_while_the_phone_is_on_it_says_so(product: Visit) -> None:
+    page = product()
+    page.press()
+    page.reaches("waiting")
+    page.becomes("opened")
+    page.becomes("expired")
+    expect(page.status).to_have_text(i18n.CATALOGUES["en"]["expired"])
+    assert page.api
+    page.api.state = "waiting"
+    page.part("refresh").click()
+    page.reaches("waiting")
+    assert len(page.api.posts) == 2
+    assert page.names == [*["click", "created", "opened", "expired"], "refresh", "created"]
+
+
 def test_a_failure_is_told_in_the_shoppers_language(product: Visit) -> None:
     page = product(attributes="lang=de", id=unique("sim-500"), stand_in=False)
     page.press()
@@ -456,7 +494,8 @@ def test_offline_is_said_and_passes(product: Visit) -> None:
 
 def test_hostile_attributes_stay_text(product: Visit) -> None:
     page = product()
-    for name in ("category", "reference", "product-title", "mode", "target", "theme", "product-id"):
+    names = ("category", "reference", "product-title", "mode", "target", "theme", "lang")
+    for name in (*names, "product-id"):
         page.page.evaluate(
             f"([name, value]) => {ELEMENT}.setAttribute(name, value)", [name, HOSTILE]
         )

@@ -109,8 +109,8 @@ def _wait_ready(
     raise RuntimeError(f"{contender.name} did not answer {contender.ready}:\n{tail}")
 
 
-def get(port: int, path: str) -> tuple[int, bytes]:
-    return _call(port, "GET", path)
+def get(port: int, path: str, **headers: str) -> tuple[int, bytes]:
+    return _call(port, "GET", path, headers=headers)
 
 
 def post(port: int, path: str, body: str = "", **headers: str) -> tuple[int, bytes]:

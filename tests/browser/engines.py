@@ -38,6 +38,7 @@ GTK = {
     ".config/gtk-3.0/gtk.css": "* { border: 0; min-width: 0; margin: 0; padding: 0; font: 1px a }",
     ".config/gtk-3.0/settings.ini": "[Settings]\ngtk-enable-animations=0\n",
 }
+PATIENCE = 120.0  # seconds for an answer: a start takes 20 where others work too
 SCREEN = (1600, 1200)  # with room for every window
 # The element of the page, or the part of the button, that is seen; else the first there is.
 FIND = """
@@ -65,7 +66,9 @@ class Window:
         self.command = command
 
     def open(self, url: str) -> None:
+        self.evaluate("document.left = true")
         self.command("Navigate", url=url)
+        eventually(lambda: self.evaluate("!document.left && document.readyState == 'complete'"))
 
     def evaluate(self, expression: str, argument: Any = None) -> Any:
         """Its value, or what it returns where it is a function, or what that promises."""
@@ -139,7 +142,7 @@ class Marionette:
 
 def _connection(port: int) -> socket.socket | None:
     with suppress(OSError):
-        return socket.create_connection(("127.0.0.1", port))
+        return socket.create_connection(("127.0.0.1", port), PATIENCE)
     return None
 
 
@@ -149,20 +152,23 @@ class WebDriver:
     def __init__(self, port: int) -> None:
         self.http = http()
         self.url = f"http://127.0.0.1:{port}/session"
-        self.url += "/" + eventually(self._new_session, 120)
+        self.url += "/" + eventually(self._new_session, PATIENCE)
 
     def _new_session(self) -> str:
         with suppress(requests.ConnectionError):
-            answer = self.http.post(self.url, json={"capabilities": {}})
+            # WebKit's own wait for a page's end may last for ever where the page is of another
+            # origin than the one before, and has a process of its own.
+            wishes = {"alwaysMatch": {"pageLoadStrategy": "none"}}
+            answer = self.http.post(self.url, json={"capabilities": wishes})
             return str(answer.json()["value"]["sessionId"])
         return ""
 
     def __call__(self, name: str, **parameters: Any) -> Any:
         if name == "TakeScreenshot":
-            answer = self.http.get(f"{self.url}/screenshot")
+            answer = self.http.get(f"{self.url}/screenshot", timeout=PATIENCE)
         else:
             path = PATHS[name].format(**parameters)
-            answer = self.http.post(f"{self.url}/{path}", json=parameters)
+            answer = self.http.post(f"{self.url}/{path}", json=parameters, timeout=PATIENCE)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -178,7 +184,7 @@ def running_firefox(home: Path) -> Iterator[Window]:
     command = [str(FIREFOX), "--headless", "--marionette", "--profile", str(home), "about:blank"]
     with (
         _running(command, home, MOZ_HEADLESS_WIDTH=width, MOZ_HEADLESS_HEIGHT=height),
-        eventually(lambda: _connection(port), 120) as connection,
+        eventually(lambda: _connection(port), PATIENCE) as connection,
     ):
         yield Window(Marionette(connection))
 

@@ -95,7 +95,7 @@ dialog,[part=spinner],[part=corner]{all:initial}
 :host([theme=dark]) :is(dialog,[part=corner]){color-scheme:dark}
 :host([theme=auto]) :is(dialog,[part=corner]){color-scheme:light dark}
 dialog,[part=corner]{position:fixed;box-sizing:border-box;overflow:auto;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
-dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(576px,100% - 32px);max-height:calc(100% - 16px - var(--top));margin:var(--top) auto 0;--top:max(16px,50vh - 304px);padding:16px 24px 24px;gap:16px;flex-direction:column;align-items:center;text-align:center}
+dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(576px,100% - 32px);max-height:calc(100% - 16px - var(--top));margin:var(--top) auto 0;--top:max(16px,50vh - 304px);padding:16px 24px 24px;gap:16px;flex-direction:column;align-items:center;text-align:center;text-wrap:balance}
 dialog:not([open]){display:none}
 [open]{display:flex}
 dialog::backdrop{background:var(--try-on-backdrop,#0009)}
@@ -134,14 +134,14 @@ li:before{counter-increment:n;content:counter(n);flex:none;width:24px;height:24p
 [part=sign]{place-self:center;width:96px}
 :is([part=sign],[part=mark]){fill:none;stroke:currentColor;stroke-width:2.5;stroke-linecap:round;stroke-linejoin:round}
 .opened :is([part=sign],[part=mark]),.waiting [part=status]:before{animation:pulse 2s ease-in-out infinite}
-[part=status]{width:100%;font-weight:600;text-wrap:balance}
+[part=status]{width:100%;font-weight:600}
 .waiting [part=status]:before{content:"";display:inline-block;width:10px;height:10px;margin-inline-end:10px;border-radius:50%;background:currentColor}
 dialog:not(.creating,.waiting) [part=status]{font-size:24px;line-height:1.25}
 dialog.opened [part=refresh],[part=cart]:not([hidden])~[part=shop]{border:1px solid;background:none;color:inherit}
 .completed [part=sign]{animation:pop .5s}
 details[open]{width:100%}
 summary{display:inline-block;list-style:none}
-[part=privacy],[part=time],[part=hint]{font-size:14px;opacity:.8;text-wrap:balance}
+[part=privacy],[part=time],[part=hint]{font-size:14px;opacity:.8}
 @keyframes turn{to{rotate:1turn}}
 @keyframes pulse{50%{opacity:.3}}
 @keyframes pop{0%{scale:0}70%{scale:1.1}}

@@ -346,3 +346,15 @@ def test_it_runs_right_to_left(product: Visit) -> None:
     assert steps
     assert close
     assert close["x"] < qr["x"] < steps["x"]
+
+
+def test_no_word_of_the_small_print_stands_alone(product: Visit) -> None:
+    page = product(viewport={"width": 1280, "height": 800})
+    page.press()
+    page.reaches("waiting")
+    widths = page.part("privacy").evaluate("""slot => {
+        const words = document.createRange();
+        words.selectNodeContents(slot);
+        return [...words.getClientRects()].map(line => line.width);
+    }""")
+    assert min(widths) > max(widths) / 2

@@ -117,7 +117,8 @@ def product(
         html = product_page(tryon, id, inside.format(id=id), attributes, before, after)
         page = opened.new_page()
         page.goto(merchant.page(html, policy.format(tryon=tryon.url)))
-        page.wait_for_function("!!customElements.get('try-on-button')")
+        # As a function: a text is evaluated at each look, and the policy allows the first alone.
+        page.wait_for_function("() => !!customElements.get('try-on-button')")
         return Product(page, api)
 
     return visit

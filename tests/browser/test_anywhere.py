@@ -213,6 +213,6 @@ def test_a_script_that_consent_lets_in_late_finds_what_is_there(
         const script = Object.assign(document.createElement('script'), {type: 'module'});
         script.src = kept.dataset.src;
         kept.replaceWith(script) }""")
-    page.wait_for_function("told.length")
+    page.wait_for_function("() => told.length")
     page.get_by_role("link", name="Try it on").click()
     expect(page.locator("try-on-button")).to_have_attribute("state", "waiting")

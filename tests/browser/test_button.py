@@ -151,7 +151,7 @@ def test_a_new_code_gives_the_old_one_up(product: Visit) -> None:
     page.press()
     page.reaches("waiting")
     page.page.evaluate(f"{ELEMENT}.refresh()")
-    page.page.wait_for_function(f"{ELEMENT}.session?.id.startsWith('session-2')")
+    page.page.wait_for_function(f"() => {ELEMENT}.session?.id.startsWith('session-2')")
     assert page.api
     first, second = page.api.posts
     assert first["click_id"] != second["click_id"]
@@ -184,7 +184,7 @@ def test_what_was_missed_is_told_after_a_reload(product: Visit) -> None:
     assert page.names == ["opened", "completed"]
     assert page.told[0]["clickId"] == page.api.posts[0]["click_id"]
     page.page.reload()
-    page.page.wait_for_function("!!customElements.get('try-on-button')")
+    page.page.wait_for_function("() => !!customElements.get('try-on-button')")
     assert page.names == []
 
 
@@ -293,7 +293,7 @@ def test_a_desktop_can_be_used_instead(product: Visit) -> None:
 
 def test_an_impression_is_counted_once_and_under_the_same_id(product: Visit) -> None:
     page = product(attributes="impressions")
-    page.page.wait_for_function("told.length")
+    page.page.wait_for_function("() => told.length")
     page.page.mouse.wheel(0, 500)
     page.page.mouse.wheel(0, -500)
     page.page.wait_for_timeout(150)

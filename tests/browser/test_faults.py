@@ -75,7 +75,7 @@ def test_without_its_dialog_the_link_is_followed(product: Visit, missing: str, h
     page.press()
     page.page.wait_for_url("**/t/sku-1")
     page.page.go_back()
-    page.page.wait_for_function("!!customElements.get('try-on-button')")
+    page.page.wait_for_function("() => !!customElements.get('try-on-button')")
     expect(page.button).not_to_have_attribute("state", "creating")
 
 
@@ -141,7 +141,7 @@ def test_the_catalogues_picture_is_shown_where_the_page_allows_it(product: Visit
         page.reaches("waiting")
         expect(page.part("picture")).to_be_visible(visible=seen)
         if not seen:
-            page.page.wait_for_function("broken.length")
+            page.page.wait_for_function("() => broken.length")
             assert page.broken == ["img-src"]
             expect(page.part("picture")).to_be_hidden()
         page.api.extra = {}

@@ -176,7 +176,7 @@ def test_react_hydrates_it_in_strict_mode_and_switches_the_variant(
             hydrateRoot(document.querySelector('p'), h(StrictMode, null, h(Shoe))) }""",
         REACT[version],
     )
-    page.page.wait_for_function("!!window.setSku")
+    page.page.wait_for_function("() => !!window.setSku")
     page.press()
     goes_on(page, "Try it on")
     page.part("close").click()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 
@@ -143,6 +144,11 @@ def _name(number: int) -> str:
     return f"session-{number}".ljust(22, "x")
 
 
+@cache  # it takes longer than a page's load
+def _codes(url: str) -> LinkCodes:
+    return LinkCodes(f"{url}/go/", len(_name(0)), "?q")
+
+
 class Api:
     """Stands in for `/sessions` in one context, so that a test can say what is answered."""
 
@@ -156,7 +162,6 @@ class Api:
         self.extra: dict[str, Any] = {}
         self.body: dict[str, Any] | str | None = None
         self.url = tryon.url
-        self.codes = LinkCodes(f"{tryon.url}/go/", len(_name(0)), "?q")
         context.route("**/sessions", self._create)
         context.route("**/sessions/*", self._show)
         context.route("**/sessions/*/events", lambda route: route.abort())
@@ -165,7 +170,7 @@ class Api:
 
     def session(self) -> dict[str, Any]:
         name = _name(len(self.posts))
-        code = self.codes.code(name)
+        code = _codes(self.url).code(name)
         status_url = f"{self.url}/sessions/{name}"
         return {
             "id": name,

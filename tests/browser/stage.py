@@ -6,9 +6,9 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NoReturn
 
@@ -26,7 +26,7 @@ from playwright.sync_api import (
 )
 
 from proxy.tryon.qr import LinkCodes
-from tests.servers import PASSWORD, Shop
+from tests.servers import PASSWORD, Shop, eventually
 
 # Without a window around each page it needs a third of the time; both draw and run pages alike.
 CHROMIUM = (
@@ -140,6 +140,12 @@ class Merchant:
         return self.origin + path
 
 
+def stop_time(context: BrowserContext) -> None:
+    """Let the timers of a context's pages run only when `page.clock` says so."""
+    context.clock.install(time=0)
+    context.clock.pause_at(1)
+
+
 def _name(number: int) -> str:
     return f"session-{number}".ljust(22, "x")
 
@@ -160,6 +166,8 @@ class Api:
         self.status = 201
         self.state = "waiting"
         self.extra: dict[str, Any] = {}
+        self.holds = False  # the next answers, until `release`
+        self.held: list[Callable[[], None]] = []
         self.body: dict[str, Any] | str | None = None
         self.url = tryon.url
         context.route("**/sessions", self._create)
@@ -189,11 +197,11 @@ class Api:
         self.posts.append(route.request.post_data_json)
         body = self.session() if self.body is None else self.body
         text = body if isinstance(body, str) else json.dumps(body)
-        self._answer(route, self.status, text)
+        self._reply(route, self.status, text)
 
     def _show(self, route: Route) -> None:
         self.asked += 1
-        self._answer(route, 404 if self.state == "gone" else 200, json.dumps(self.session()))
+        self._reply(route, 404 if self.state == "gone" else 200, json.dumps(self.session()))
 
     def _cancel(self, route: Route) -> None:
         self.cancelled += 1
@@ -205,6 +213,14 @@ class Api:
             self._answer(route, 204, "")
         else:
             route.abort()
+
+    def _reply(self, route: Route, status: int, body: str) -> None:
+        answer = partial(self._answer, route, status, body)
+        self.held.append(answer) if self.holds else answer()
+
+    def release(self) -> None:
+        while self.held:
+            self.held.pop()()
 
     @staticmethod
     def _answer(route: Route, status: int, body: str) -> None:
@@ -237,6 +253,13 @@ class Product:
         self.api.state = state
         self.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
         self.reaches("expired" if state == "gone" else state)
+
+    def is_kept_waiting(self) -> None:
+        """The stood-in server holds an answer, the only one."""
+        api = self.api
+        assert api is not None
+        eventually(lambda: self.page.evaluate("true") and api.held)  # which lets requests come
+        api.holds = False
 
     @property
     def told(self) -> list[dict[str, Any]]:

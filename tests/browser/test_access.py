@@ -6,7 +6,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.stage import Product, log_in
+from tests.browser.stage import Product, log_in, stop_time
 from tests.servers import Shop, Vendor, unique
 
 Visit = Callable[..., Product]
@@ -95,14 +95,14 @@ def test_focus_stays_in_the_dialog_when_its_button_goes(product: Visit) -> None:
 
 
 def test_what_happens_is_announced_politely_and_once(product: Visit) -> None:
-    page = product()
+    page = product(setup=stop_time)
     page.press()
     page.reaches("waiting")
     expect(page.status).to_have_role("status")
     page.page.evaluate("""window.said = []; new MutationObserver(() => said.push(1)).observe(
         document.querySelector('try-on-button').shadowRoot.querySelector('[part=status]'),
         {childList: true, characterData: true, subtree: true})""")
-    page.page.wait_for_timeout(2200)
+    page.page.clock.run_for(5_000)
     assert page.page.evaluate("said.length") == 0
     page.becomes("opened")
     assert page.page.evaluate("said.length") == 1

@@ -3,15 +3,17 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from proxy.web import i18n
-from tests.browser.stage import STRICT, Merchant, Product
-from tests.servers import Shop, Vendor, eventually, unique
+from tests.browser.stage import STRICT, Merchant, Product, stop_time
+from tests.servers import Shop, Vendor, unique
 
 Visit = Callable[..., Product]
 Contexts = Callable[..., BrowserContext]
@@ -236,10 +238,14 @@ def test_a_challenge_that_is_no_web_address_is_not_gone_to(product: Visit) -> No
 
 
 def test_a_slow_server_can_be_left_and_comes_back_to(product: Visit) -> None:
-    page = product(id=unique("sim-slow"), stand_in=False)
+    page = product()
+    assert page.api
+    page.api.holds = True
     page.press()
     page.reaches("creating")
+    page.is_kept_waiting()
     unharmed(page)
+    page.api.release()
     page.reaches("waiting")
     expect(page.dialog).to_be_hidden()
 
@@ -264,7 +270,7 @@ def test_a_launch_link_that_is_no_web_address_is_refused(product: Visit) -> None
 
 
 def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
-    page = product()
+    page = product(setup=stop_time)
     assert page.api
     page.api.status = 429
     page.api.body = {
@@ -276,9 +282,11 @@ def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
     page.press()
     page.reaches("error")
     expect(page.part("error")).to_have_text("Wait a moment.")
+    page.page.clock.run_for(5_000)
     expect(page.part("refresh")).to_be_disabled()
-    expect(page.part("time")).to_contain_text(" s")
+    expect(page.part("time")).to_have_text("in 1s")
     page.api.status, page.api.body = 201, None
+    page.page.clock.run_for(1_000)
     expect(page.part("refresh")).to_be_enabled()
     page.part("refresh").click()
     page.reaches("waiting")
@@ -370,40 +378,46 @@ def test_forbidden_storage_does_no_harm(product: Visit) -> None:
 def test_without_a_stream_it_asks(product: Visit, how: str) -> None:
     """The stand-in server aborts every stream; some browsers or policies have none at all, and
     WebKit throws at one that the page's policy forbids."""
-    page = product(init=how)
+    page = product(init=how, setup=stop_time)
     page.press()
     page.reaches("waiting")
     assert page.api
     page.api.state = "opened"
+    page.page.clock.run_for(2_000)
     page.reaches("opened")
 
 
 def test_it_does_not_ask_while_hidden(product: Visit) -> None:
-    page = product()
+    page = product(setup=stop_time)
     page.press()
     page.reaches("waiting")
     page.page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away ?? true})"
     )
-    page.page.wait_for_timeout(300)  # what was asked just before has come by then
-    assert page.api
-    asked = page.api.asked
-    page.page.wait_for_timeout(2500)
-    assert page.api.asked == asked
+    assert asks_in(page, 10_000) == 0
     page.page.evaluate("window.away = false")
-    page.becomes("opened")
+    assert asks_in(page, 2_000) == 1
+
+
+def asks_in(page: Product, milliseconds: int) -> int:
+    """How often the page asks for its session meanwhile."""
+    api = page.api
+    assert api
+    before = api.asked
+    page.page.clock.run_for(milliseconds)
+    page.page.evaluate(f"fetch('{api.url}/sessions/ours')")  # it comes after those of the page
+    return api.asked - before - 1
 
 
 @pytest.mark.parametrize("days", [-1, 1])
 def test_the_shoppers_clock_may_be_a_day_off(product: Visit, days: int) -> None:
+    wrong = datetime.now(UTC) + timedelta(days)
     page = product(
-        init=f"const real = Date.now; Date.now = () => real() + {days * 86_400_000};",
-        id=unique(),
-        stand_in=False,
+        setup=lambda context: context.clock.install(time=wrong), id=unique(), stand_in=False
     )
     page.press()
     page.reaches("waiting")
-    page.page.wait_for_timeout(1200)
+    page.page.clock.run_for(1_000)
     page.reaches("waiting")
     expect(page.part("time")).to_be_hidden()
 
@@ -431,15 +445,13 @@ def test_time_left_is_shown_near_the_end_with_a_way_to_get_more(product: Visit) 
 
 
 def test_removed_while_waiting_it_stops_asking(product: Visit) -> None:
-    page = product()
+    page = product(setup=stop_time)
     page.press()
     page.reaches("waiting")
-    assert page.api
+    assert asks_in(page, 2_000) == 1
     page.page.evaluate(f"window.kept = {ELEMENT}; kept.remove()")
-    page.page.wait_for_timeout(100)
-    asked = page.api.asked
-    page.page.wait_for_timeout(2500)
-    assert page.api.asked == asked
+    assert asks_in(page, 10_000) == 0
+    assert page.api
     page.api.state = "opened"
     page.page.evaluate("document.querySelector('main').append(kept)")
     page.reaches("opened")
@@ -447,48 +459,69 @@ def test_removed_while_waiting_it_stops_asking(product: Visit) -> None:
 
 
 def test_removed_while_the_answer_is_on_its_way(product: Visit) -> None:
-    page = product(id=unique("sim-slow"), stand_in=False)
+    page = product()
+    assert page.api
+    page.api.holds = True
     page.press()
     page.reaches("creating")
     page.page.evaluate(f"window.kept = {ELEMENT}; kept.remove()")
-    eventually(lambda: page.page.evaluate("kept.state == 'waiting'"))
+    page.is_kept_waiting()
+    page.api.release()
+    page.page.wait_for_function("() => kept.state == 'waiting'")
     assert page.page.evaluate("document.querySelector('dialog')") is None
     assert page.broken == []
 
 
 def test_changed_while_the_answer_is_on_its_way_it_is_for_another_product(product: Visit) -> None:
-    page = product(id=unique("sim-slow"), stand_in=False)
+    page = product()
+    assert page.api
+    page.api.holds = True
     page.press()
     page.reaches("creating")
-    other = unique()
-    page.page.evaluate(f"sku => {ELEMENT}.productId = sku", other)
+    page.is_kept_waiting()
+    page.page.evaluate(f"{ELEMENT}.productId = 'sku-2'")
     page.reaches("idle")
     page.press()
     page.reaches("waiting")
-    assert page.page.evaluate(f"{ELEMENT}.session.product_id") == other
-    page.page.wait_for_timeout(2500)
-    assert page.page.evaluate(f"{ELEMENT}.session.product_id") == other
+    session = page.page.evaluate(f"{ELEMENT}.session.id")
+    with hearing(page, "**/sessions"):
+        page.api.release()
+    assert page.page.evaluate(f"{ELEMENT}.session.id") == session
+    assert [post["product_id"] for post in page.api.posts] == ["sku-1", "sku-2"]
 
 
 def test_what_arrives_late_does_not_turn_time_back(product: Visit) -> None:
     page = product()
     page.press()
     page.reaches("waiting")
-    page.becomes("completed")
     assert page.api
-    page.api.state = "waiting"
+    page.api.holds = True
     page.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
-    page.page.wait_for_timeout(300)
+    page.is_kept_waiting()
+    page.becomes("completed")
+    with hearing(page, "**/sessions/*"):
+        page.api.release()
     page.reaches("completed")
 
 
+@contextmanager
+def hearing(page: Product, url: str) -> Iterator[None]:
+    """An answer comes, and the page does what it does about it."""
+    with page.page.expect_response(url) as answer:
+        yield
+    answer.value.finished()
+    page.page.evaluate("new Promise(requestAnimationFrame)")
+
+
 def test_offline_is_said_and_passes(product: Visit) -> None:
-    page = product()
+    page = product(setup=stop_time)
     page.press()
     page.reaches("waiting")
     page.page.context.set_offline(True)
+    page.page.clock.run_for(1_000)
     expect(page.status).to_have_text(i18n.CATALOGUES["en"]["offline"])
     page.page.context.set_offline(False)
+    page.page.clock.run_for(1_000)
     expect(page.status).to_have_text(i18n.CATALOGUES["en"]["waiting"])
 
 
@@ -528,8 +561,8 @@ def test_an_unknown_state_changes_nothing(product: Visit) -> None:
     page.reaches("waiting")
     assert page.api
     page.api.state = HOSTILE
-    page.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
-    page.page.wait_for_timeout(300)
+    with hearing(page, "**/sessions/*"):
+        page.page.evaluate("dispatchEvent(new Event('visibilitychange'))")
     page.reaches("waiting")
 
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, CDPSession, Page
 
 from benchmarks import report
 from benchmarks.callbacks import collected
@@ -66,9 +66,11 @@ ENDS = tuple((what, where) for what in ("launch", "callback") for where in ("sam
 
 @dataclass
 class Found:
-    """Of one version: milliseconds of each press, and of what followed."""
+    """Of one version: milliseconds of each press, of the page's processor for it, and of what
+    followed."""
 
     presses: dict[Scene, list[float]] = field(default_factory=lambda: {each: [] for each in SCENES})
+    work: dict[Scene, list[float]] = field(default_factory=lambda: {each: [] for each in SCENES})
     words: dict[tuple[str, str], list[float]] = field(
         default_factory=lambda: {each: [] for each in ENDS}
     )
@@ -99,30 +101,36 @@ def _round(bench: Bench, version: Version, chromium: Browser, count: int, found:
         servers = [stack.enter_context(running(one, log)) for one in (first, second)]
         for number in range(count):
             for scene in turns(SCENES, number):
-                with _page(chromium, merchant, servers[0]) as page:
-                    found.presses[scene].append(_press(page, scene))
+                with _page(chromium, merchant, servers[0]) as (page, tools):
+                    found.presses[scene].append(_press(page, tools, scene))
+                    found.work[scene].append(_work(tools))
                     if scene == FOLLOWED:
                         _follow(bench, page, turns(servers, number), number, found)
 
 
 @contextmanager
-def _page(chromium: Browser, merchant: Merchant, server: Server) -> Iterator[Page]:
+def _page(
+    chromium: Browser, merchant: Merchant, server: Server
+) -> Iterator[tuple[Page, CDPSession]]:
     """A product page whose script has run, with nothing else of ours in the browser's cache."""
     html = PAGE.format(tryon=server.url, sku=uuid.uuid4().hex)
     context = chromium.new_context()
     try:
         context.add_init_script(WITNESS)
         page = context.new_page()
+        tools = context.new_cdp_session(page)
+        tools.send(
+            "Performance.enable", {"timeDomain": "threadTicks"}
+        )  # others take processors too
         page.goto(merchant.page(html, STRICT.format(tryon=server.url)))
-        yield page
+        yield page, tools
     finally:
         context.close()
 
 
-def _press(page: Page, scene: Scene) -> float:
+def _press(page: Page, tools: CDPSession, scene: Scene) -> float:
     """From the press until the dialog with its code has been drawn, in milliseconds."""
     if scene.throttled:
-        tools = page.context.new_cdp_session(page)
         tools.send("Network.enable")
         tools.send("Network.emulateNetworkConditions", MOBILE)
     link = page.locator("try-on-button > a")
@@ -132,6 +140,15 @@ def _press(page: Page, scene: Scene) -> float:
     # No pointer, or it would be over the link for some milliseconds before.
     link.evaluate("link => link.click()")
     return _drawn(page, "waiting") - float(page.evaluate("seen.press"))
+
+
+def _work(tools: CDPSession) -> float:
+    """The processor's time for script, style and layout since the page began, in milliseconds."""
+    metrics = tools.send("Performance.getMetrics")["metrics"]
+    spent = {metric["name"]: metric["value"] for metric in metrics}
+    return float(
+        1000 * sum(spent[f"{what}Duration"] for what in ("Script", "RecalcStyle", "Layout"))
+    )
 
 
 def _drawn(page: Page, state: str) -> float:
@@ -163,6 +180,14 @@ def _print(results: Mapping[Version, Found]) -> None:
             (version.name, scene.name): times
             for version, found in results.items()
             for scene, times in found.presses.items()
+        },
+    )
+    _table(
+        "The processor's time for it in the page: script, style and layout",
+        {
+            (version.name, scene.name): times
+            for version, found in results.items()
+            for scene, times in found.work.items()
         },
     )
     _table(

@@ -99,20 +99,6 @@ def test_nothing_moves_unasked(product: Visit, width: int) -> None:
     assert page.page.evaluate("shift") < 0.005
 
 
-def test_no_task_of_ours_is_long(product: Visit) -> None:
-    """All of them together take less of the processor than one long task, which has 50 ms."""
-    page = product()
-    tools = page.page.context.new_cdp_session(page.page)
-    tools.send("Performance.enable", {"timeDomain": "threadTicks"})  # others take processors too
-    page.press()
-    page.reaches("waiting")
-    page.becomes("opened")
-    metrics = tools.send("Performance.getMetrics")["metrics"]
-    spent = {metric["name"]: metric["value"] for metric in metrics}
-    ours = [spent[f"{what}Duration"] for what in ("Script", "RecalcStyle", "Layout")]
-    assert 0 < sum(ours) < 0.05
-
-
 def test_the_page_says_it_within_a_quarter_of_a_second(product: Visit, tryon: Shop) -> None:
     """From the phone's request to the words on the desktop, over several workers."""
     page = product(id=unique(), stand_in=False)

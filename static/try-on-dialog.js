@@ -94,7 +94,7 @@ dialog,[part=spinner],[part=corner]{all:initial}
 :host([theme=light]) :is(dialog,[part=corner]){color-scheme:light}
 :host([theme=dark]) :is(dialog,[part=corner]){color-scheme:dark}
 :host([theme=auto]) :is(dialog,[part=corner]){color-scheme:light dark}
-dialog,[part=corner]{position:fixed;box-sizing:border-box;overflow:auto;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
+dialog,[part=corner]{position:fixed;box-sizing:border-box;overflow:auto;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;scrollbar-width:thin;scrollbar-color:#888 transparent;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
 dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(576px,100% - 32px);max-height:calc(100% - 16px - var(--top));margin:var(--top) auto 0;--top:max(16px,50vh - 304px);padding:16px 24px 24px;gap:16px;flex-direction:column;align-items:center;text-align:center;text-wrap:balance}
 dialog:not([open]){display:none}
 [open]{display:flex}

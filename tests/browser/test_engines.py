@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
+from PIL import Image
 
 from proxy.web import i18n
 from tests.browser import fonts
@@ -220,3 +222,14 @@ def test_nothing_sticks_out_of_a_page(window: Window, tryon: Shop) -> None:
         for width in (1280, 768, 390, 320):
             window.size(width, 800)
             assert fonts.sticks_out(window) == [], (path, width)
+
+
+def test_a_scrollbar_lets_the_dialogs_colour_through(window: Window, product: Visit) -> None:
+    window.size(320, 640)
+    product(unique())
+    window.evaluate("document.querySelector('try-on-button').style = '--try-on-dialog-bg: #123456'")
+    press(window)
+    dialog = window.box(DIALOG)
+    track = (int(dialog["right"]) - 5, int(dialog["bottom"]) - 60)
+    picture = Image.open(io.BytesIO(window.screenshot())).convert("RGB")
+    assert picture.getpixel(track) == (0x12, 0x34, 0x56)

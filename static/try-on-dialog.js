@@ -42,18 +42,19 @@ const OUTLINE = `
 5 li step2
 5 li step3
 4 div qr
-1 p status
-1 p error error
+1 div status
+2 span word
+2 span error
 1 p time
 1 p hint waiting
 1 slot completed completed
 1 div foot
 2 button cart completed
 2 button shop opened code completed
-2 button refresh soon code abandoned failed ended expired cancelled error
 2 div ways creating waiting soon offline code
 3 a here
 3 button copy
+2 button refresh soon code abandoned failed ended expired cancelled error
 2 div more opened code completed
 3 button code opened
 3 details help opened code
@@ -61,7 +62,8 @@ const OUTLINE = `
 4 p advice
 3 button anew completed
 3 a back completed
-2 slot privacy creating waiting soon offline`;
+2 slot privacy creating waiting offline
+1 span spoken`;
 
 // In the page's corner, while the dialog is closed.
 const CORNER = `
@@ -94,12 +96,12 @@ dialog,[part=spinner],[part=corner]{all:initial}
 :host([theme=light]) :is(dialog,[part=corner]){color-scheme:light}
 :host([theme=dark]) :is(dialog,[part=corner]){color-scheme:dark}
 :host([theme=auto]) :is(dialog,[part=corner]){color-scheme:light dark}
-dialog,[part=corner]{position:fixed;box-sizing:border-box;overflow:auto;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;scrollbar-width:thin;scrollbar-color:#888 transparent;font:16px/1.4 var(--try-on-font,system-ui,sans-serif)}
-dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(576px,100% - 32px);max-height:calc(100% - 16px - var(--top));margin:var(--top) auto 0;--top:max(16px,50vh - 304px);padding:16px 24px 24px;gap:16px;flex-direction:column;align-items:center;text-align:center;text-wrap:balance}
+dialog,[part=corner]{position:fixed;box-sizing:border-box;overflow:auto;border:1px solid transparent;border-radius:var(--try-on-dialog-radius,20px);background:var(--try-on-dialog-bg,Canvas);color:var(--try-on-dialog-fg,CanvasText);color-scheme:inherit;scrollbar-width:thin;scrollbar-color:#888 transparent;font:16px/1.4 var(--try-on-font,system-ui,sans-serif);text-wrap:balance}
+dialog{inset:0 0 auto;width:560px;max-width:calc(100% - 32px);min-height:min(608px,100% - 32px);max-height:calc(100% - 16px - var(--top));margin:var(--top) auto 0;--top:max(16px,50vh - 304px);padding:16px 24px 24px;gap:16px;display:flex;flex-direction:column;align-items:center;text-align:center}
 dialog:not([open]){display:none}
-[open]{display:flex}
+:is(dialog,[part=foot])>*{flex:none}
 dialog::backdrop{background:var(--try-on-backdrop,#0009)}
-[part=corner]{bottom:16px;inset-inline-end:16px;z-index:2147483647;display:flex;flex-wrap:wrap;align-items:center;justify-content:end;gap:8px;max-width:min(384px,100% - 32px);margin:0;padding:8px 8px 8px 16px;border-color:#8886;box-shadow:0 8px 32px #0004}
+[part=corner]{bottom:16px;inset-inline-end:16px;z-index:2147483647;display:flex;flex-wrap:wrap;align-items:center;justify-content:end;gap:8px;max-width:min(384px,100% - 32px);max-height:calc(100% - 32px);margin:0;padding:8px 8px 8px 16px;border-color:#8886;box-shadow:0 8px 32px #0004}
 [part=text]{flex:1 1 176px;overflow-wrap:anywhere;font-size:15px}
 [part=mark]{flex:none;width:28px}
 :where(dialog,[part=corner]) :is(button,a,summary){box-sizing:border-box;min-width:44px;min-height:44px;padding:10px 20px;border:1px solid;border-radius:var(--try-on-radius,10px);background:none;color:inherit;font:inherit;font-weight:600;text-decoration:none;cursor:pointer}
@@ -107,6 +109,8 @@ dialog :disabled{opacity:.5}
 :is([part=cart],[part=shop],[part=refresh],[part=show]){padding:var(--try-on-padding,10px 20px);border:var(--try-on-border,1px solid transparent);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas)}
 :is([part=close],[part=dismiss],[part=code],[part=anew],[part=back],summary){padding:10px;border-color:transparent;font-weight:500}
 :is([part=code],[part=anew],[part=back],summary){text-decoration:underline}
+[part=spoken]{position:absolute;clip-path:inset(50%)}
+:is([part=close],[part=dismiss]):before{content:"✕";content:"✕"/""}
 dialog [part=close]{position:absolute;top:8px;inset-inline-end:8px}
 [part=stage]{display:grid;width:100%}
 .code ol{display:none}
@@ -129,7 +133,7 @@ ol{flex:1 1 208px;padding:0;list-style:none;counter-reset:n;text-align:start}
 li{display:flex;gap:12px;padding:6px}
 li:before{counter-increment:n;content:counter(n);flex:none;width:24px;height:24px;border-radius:50%;background:#8883;font-size:14px;line-height:24px;text-align:center}
 [part=qr] svg{display:block;width:224px;height:224px;border:1px solid #8886;border-radius:16px;background:#fff;fill:#000;stroke:none;forced-color-adjust:none}
-.creating [part=qr] svg{opacity:.15}
+.creating [part=qr] svg{background:#8882;fill:#0000}
 .creating :is([part=here],[part=copy]){visibility:hidden}
 [part=sign]{place-self:center;width:96px}
 :is([part=sign],[part=mark]){fill:none;stroke:currentColor;stroke-width:2.5;stroke-linecap:round;stroke-linejoin:round}
@@ -147,7 +151,7 @@ summary{display:inline-block;list-style:none}
 @keyframes pop{0%{scale:0}70%{scale:1.1}}
 @media (prefers-reduced-motion){*,:before{animation:none!important}}
 @media (max-width:560px){dialog{--top:16px;min-height:calc(100% - 32px)}[part=foot]{min-height:154px}dialog:not(.creating,.waiting) [part=status]{font-size:20px}}
-@media (max-height:699px){dialog:not(.creating,.waiting,.code) [part=plan]{display:none}}
+@media (max-width:374px),(max-height:699px){dialog:not(.creating,.waiting,.code) [part=plan]{display:none}dialog:not(.creating,.waiting,.code) [part=stage]{flex:1 0 auto}}
 @media (forced-colors:active){.waiting [part=status]:before{background:Highlight;forced-color-adjust:none}}
 `);
 
@@ -597,7 +601,7 @@ export default class Dialog {
     else picture.removeAttribute('src');
   }
 
-  #equip({ dialog, header, picture, sign, status, error, qr, refresh, here, copy, close, shop, cart, anew, code }) {
+  #equip({ dialog, header, picture, sign, status, spoken, qr, refresh, here, copy, close, shop, cart, anew, code }) {
     const button = this.#button;
     const now = this.#now;
     dialog.setAttribute('closedby', 'any');
@@ -605,7 +609,6 @@ export default class Dialog {
       now.control.focus();
       this.render();
     };
-    close.append('✕');
     close.onclick = shop.onclick = () => this.close();
     // A picture that the page's policy forbids, or that is gone, leaves no broken frame.
     picture.alt = '';
@@ -617,7 +620,7 @@ export default class Dialog {
         this.render();
       });
     };
-    status.role = error.role = 'status';
+    status.role = spoken.role = 'status';
     this.#svg.role = 'img';
     qr.append(this.#svg);
     this.#sign(sign, 0);
@@ -647,7 +650,6 @@ export default class Dialog {
     corner.popover = 'manual'; // above all of the page, and where nothing clips it
     news.role = 'status';
     this.#sign(mark, 1);
-    dismiss.append('✕');
     dismiss.onclick = () => {
       settled.add(this.#now.session.id);
       this.#keep(live(this.#now.state));
@@ -659,6 +661,7 @@ export default class Dialog {
   #sign(place, at) {
     const svg = draw('svg', this.#signs[at]);
     svg.setAttribute('viewBox', '0 0 48 48');
+    svg.ariaHidden = true;
     place.append(svg);
   }
 
@@ -677,7 +680,7 @@ export default class Dialog {
     }
     const { dialog, header, picture, hint, refresh, cart, back } = parts;
     const title = this.#title;
-    const seconds = () => new Intl.RelativeTimeFormat(words.lang, { style: 'narrow' }).format(left, 'second');
+    const seconds = () => new Intl.RelativeTimeFormat(words.lang).format(left, 'second');
     dialog.className = state + ' ' + view;
     for (const sign of this.#signs) sign.setAttribute('d', SIGNS[state] ?? SIGNS.other);
     header.hidden = this.#bare;
@@ -687,11 +690,13 @@ export default class Dialog {
     if (!find(button.getAttribute('add-to-cart'))) cart.hidden = true;
     if (problem && !problem.retryable) refresh.hidden = true;
     refresh.disabled = problem && left > 0;
-    dialog.ariaLabel = title || words.label;
+    dialog.ariaLabel = words.label + (title ? ': ' + title : '');
     say(parts.title, title);
-    say(parts.status, words[view == 'code' ? 'opened' : view]);
+    say(parts.word, words[view == 'code' ? 'opened' : view]);
     say(parts.error, problem.message);
-    say(parts.copy, clock() < this.#copied ? words.copied : words.copy);
+    const copied = clock() < this.#copied ? words.copied : '';
+    say(parts.copy, copied || words.copy);
+    say(parts.spoken, copied);
     say(refresh, /soon|code|expired/.test(view) ? words.fresh : words.again);
     say(parts.time, problem.retryable && left > 0 || view == 'soon' ? seconds() : '');
     if (focused?.closest('[hidden]')) parts.close.focus();

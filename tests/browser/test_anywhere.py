@@ -40,7 +40,7 @@ def waiting(product: Visit) -> Product:
 def test_nothing_of_the_pages_style_moves_the_dialog(waiting: Product) -> None:
     hostile = waiting.page.evaluate(HOSTILE)
     assert len(hostile) > 80
-    assert len(waiting.page.evaluate(f"({BOXES})()")) == 40
+    assert len(waiting.page.evaluate(f"({BOXES})()")) == 42
     assert waiting.page.evaluate(MOVING, [*hostile.items()]) == []
 
 

@@ -13,6 +13,12 @@ Visit = Callable[..., Product]
 
 WORDS = i18n.CATALOGUES["en"]
 ELEMENT = "document.querySelector('try-on-button')"
+CLIPBOARD = """Object.defineProperty(navigator, 'clipboard', {
+    value: { writeText: async () => {} } })"""
+LISTEN = f"""window.said = [];
+for (const region of {ELEMENT}.shadowRoot.querySelectorAll('dialog [role=status]'))
+  if (region.checkVisibility()) new MutationObserver(() => said.push(region.textContent))
+    .observe(region, {{ childList: true, characterData: true, subtree: true }})"""
 SILENT = "window.EventSource = class extends EventTarget { readyState = 1; close() {} }"
 OTHER = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Socks</title><h1>Socks</h1>
 {}<script type="module" src="{}/try-on-button.js"></script></html>"""
@@ -259,11 +265,33 @@ def test_a_phone_that_tried_it_on_itself_is_told_of_the_end_alone(product: Visit
     expect(page.part("news")).to_have_text(WORDS["completed"])
 
 
-def test_no_state_moves_the_dialog(product: Visit) -> None:
-    page = product(attributes='product-title="Trail Runner"')
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_state_moves_the_dialog(product: Visit, width: int) -> None:
+    window = {"width": width, "height": 844}
+    page = product(attributes='product-title="Trail Runner"', viewport=window)
     page.press()
     page.reaches("waiting")
-    box = page.dialog.bounding_box()
+    box, here = page.dialog.bounding_box(), page.part("here").bounding_box()
+    assert page.api
+    page.api.extra = {"expires_in": 50}
+    page.page.evaluate(f"{ELEMENT}.refresh()")
+    expect(page.status).to_have_text(WORDS["soon"])
+    assert page.dialog.bounding_box() == box
+    assert page.part("here").bounding_box() == here
     for state in ("opened", "completed"):
         page.becomes(state)
         assert page.dialog.bounding_box() == box
+
+
+def test_a_copied_link_and_an_error_are_read_out(product: Visit) -> None:
+    """By regions that were there before: what comes together with its words may go unheard."""
+    page = product(init=CLIPBOARD)
+    page.press()
+    page.reaches("waiting")
+    page.page.evaluate(LISTEN)
+    page.part("copy").click()
+    page.page.wait_for_function("word => said.includes(word)", arg=WORDS["copied"])
+    assert page.api
+    page.api.status, page.api.body = 502, {"code": "upstream_error", "message": WORDS["oops"]}
+    page.page.evaluate(f"{ELEMENT}.refresh()")
+    page.page.wait_for_function("word => said.includes(word)", arg=WORDS["oops"])

@@ -25,8 +25,9 @@ async function redraw(state) {
   card().replaceWith(document.adoptNode(fresh));
   const heading = card().querySelector('h1');
   heading.tabIndex = -1;
+  // What gets the focus is read out already.
   if (focused) heading.focus();
-  say(heading.textContent);
+  else say(heading.textContent);
   prepare();
   if (ended()) stream?.close();
 }

@@ -1,12 +1,16 @@
 """One Chromium, one shop with the demo on, and a merchant's own site on another origin."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from tests.browser import fonts
+from tests.browser.screens import ELSEWHERE, Stage
 from tests.browser.stage import (
     CHROMIUM,
     LINK,
@@ -20,7 +24,9 @@ from tests.browser.stage import (
     product_page,
     running_chromium,
 )
-from tests.servers import Shop, Vendor, running_shop
+from tests.servers import Shop, Vendor, running_demo, running_shop
+
+LIBRARIES = Path(__file__).parent / "libraries"
 
 expect.set_options(timeout=30_000)
 
@@ -71,6 +77,44 @@ def tryon(
     }
     with running_shop(folder, vendor, **settings) as shop:
         yield shop
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """What every screen can be reached on."""
+    home, other = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("bare")
+    with (
+        running_demo(home) as (shop, vendor),
+        running_shop(other, vendor, TRYON_ALLOWED_ORIGINS=ELSEWHERE) as bare,
+    ):
+        yield Stage(shop, bare, vendor)
+
+
+@pytest.fixture(scope="session")
+def libraries() -> Path:
+    """`node_modules`, with exactly what the lock file names."""
+    modules = LIBRARIES / "node_modules"
+    kept = modules / ".package-lock.json"  # npm's own note of what it brought
+    if (
+        not kept.exists()
+        or kept.stat().st_mtime < (LIBRARIES / "package-lock.json").stat().st_mtime
+    ):
+        npm = shutil.which("npm") or lacking("npm, which brings libraries of pages, is missing")
+        command = [npm, "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
+        if subprocess.run(command, cwd=LIBRARIES, capture_output=True, check=False).returncode:
+            lacking("npm could not bring the libraries of tests/browser/libraries")
+    return modules
+
+
+@pytest.fixture
+def shelf(libraries: Path) -> Callable[[BrowserContext], None]:
+    """Serves the libraries to a page under `/lib/`."""
+
+    def lend(route: Route) -> None:
+        path = libraries / route.request.url.partition("/lib/")[2]
+        route.fulfill(path=path, content_type="text/javascript")
+
+    return lambda context: context.route("**/lib/**", lend)
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from playwright.sync_api import Browser, Error, Page, expect
+from playwright.sync_api import Browser, Error, Page
 
 from proxy.catalog.demo import PRODUCTS
 from proxy.tryon.state import ENDED
 from proxy.web import i18n
-from tests.browser.stage import IPHONE, Api, log_in, running_chromium
+from tests.browser.stage import IPHONE, Api, Product, log_in, running_chromium
 from tests.servers import (
     DESKTOP,
     ROOT,
@@ -37,6 +37,7 @@ SCHEMES: list[Any] = ["light", "dark"]
 BOT = "Mozilla/5.0 (compatible; Twitterbot/1.0)"
 NO_ANSWER = """window.fetch = (whole => (url, ...more) =>
     /sessions$/.test(url) ? new Promise(() => {}) : whole(url, ...more))(fetch)"""
+BARE = "document.querySelector('try-on-button a').remove()"
 ELSEWHERE = "https://shop.example"
 EMPTY = "?from=2020-01-01&to=2020-01-07"
 
@@ -69,27 +70,32 @@ def _open(page: Page, address: str) -> None:
     page.wait_for_load_state()
 
 
-def dialog(state: str, **answer: Any) -> Callable[[Page, Stage], None]:
-    """The dialog over a product page, with the server stood in for."""
+def dialog(
+    state: str, *presses: str, then: str = "", **answer: Any
+) -> Callable[[Page, Stage], None]:
+    """The dialog over a product page, with the server stood in for; in it parts are pressed, and
+    the server `then` says another state."""
 
     def show(page: Page, stage: Stage) -> None:
         api = Api(page.context, stage.shop)
         for name, value in answer.items():
             setattr(api, name, value)
+        shown = Product(page, api)
         page.goto(f"{stage.shop.url}/shop/trail-runner")
         if state == "creating":
             page.evaluate(NO_ANSWER)
         page.get_by_role("link", name="Try it on").click()
         first = {"creating": "creating", "error": "error"}.get(state, "waiting")
-        button = page.locator("try-on-button")
-        expect(button).to_have_attribute("state", first)
+        shown.reaches(first)
         if state == "offline":
             page.context.set_offline(True)
             page.evaluate("dispatchEvent(new Event('visibilitychange'))")
         elif state not in (first, "soon"):
-            api.state = state
-            page.evaluate("dispatchEvent(new Event('visibilitychange'))")
-            expect(button).to_have_attribute("state", state)
+            shown.becomes(state)
+        for part in presses:
+            shown.part(part).click()
+        if then:
+            shown.becomes(then)
 
     return show
 
@@ -182,13 +188,18 @@ SCREENS = [
         button(lambda page: page.evaluate("document.querySelector('try-on-button').disabled = 1")),
         whole=False,
     ),
+    Screen("button of its own", button(lambda page: page.evaluate(BARE)), whole=False),
     *(
         Screen(f"dialog {state}", dialog(state), whole=False)
         for state in ("creating", "waiting", "offline", "opened", *ENDED)
     ),
     Screen("dialog soon", dialog("soon", extra={"expires_in": 50}), whole=False),
+    Screen("dialog code", dialog("opened", "code"), whole=False),
+    Screen("dialog help", dialog("opened", "trouble"), whole=False),
     Screen("dialog error", dialog("error", status=502, body=BROKEN), whole=False),
     Screen("dialog error for good", dialog("error", status=422, body=REFUSED), whole=False),
+    Screen("corner opened", dialog("opened", "shop"), whole=False),
+    Screen("corner completed", dialog("opened", "shop", then="completed"), whole=False),
     Screen("t", at("/t/dew-pendant")),
     Screen("t without a catalogue", at("/t/sku-1?category=footwear", bare=True)),
     *(

@@ -1,20 +1,16 @@
 """On pages that a library puts together, again and again: the button goes on as if it did not."""
 
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.stage import Merchant, Product, lacking
+from tests.browser.stage import Merchant, Product
 
 Visit = Callable[..., Product]
 
 pytestmark = pytest.mark.slow
 
-HOME = Path(__file__).parent / "libraries"
 REACT = {
     "18": [
         "react-18/cjs/react",
@@ -28,29 +24,6 @@ REACT = {
         "react-dom/cjs/react-dom-client",
     ],
 }
-
-
-@pytest.fixture(scope="session")
-def libraries() -> Path:
-    """`node_modules`, with exactly what the lock file names."""
-    modules = HOME / "node_modules"
-    if not modules.exists():
-        npm = shutil.which("npm") or lacking("npm, which brings libraries of pages, is missing")
-        command = [npm, "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
-        if subprocess.run(command, cwd=HOME, capture_output=True, check=False).returncode:
-            lacking("npm could not bring the libraries of tests/browser/libraries")
-    return modules
-
-
-@pytest.fixture
-def shelf(libraries: Path) -> Callable[[BrowserContext], None]:
-    """Serves the libraries to a page under `/lib/`."""
-
-    def lend(route: Route) -> None:
-        path = libraries / route.request.url.partition("/lib/")[2]
-        route.fulfill(path=path, content_type="text/javascript")
-
-    return lambda context: context.route("**/lib/**", lend)
 
 
 def markup(label: str) -> str:

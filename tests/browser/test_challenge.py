@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.stage import PAUSE, Merchant
 from tests.browser.test_access import faults
+from tests.browser.test_everybody import LOOK
 from tests.browser.test_layout import sticking_out
 from tests.servers import Shop, Vendor, running_shop, unique
 from tests.siteverify import SCRIPT, Service
@@ -90,3 +91,7 @@ def test_nothing_sticks_out_of_it(context: Contexts, families: list[str], guarde
         page.goto(address(guarded, locale=lang, again="1"))
         assert sticking_out(page, families) == {}, lang
         assert page.evaluate("document.documentElement.lang") == lang
+        page.evaluate(LOOK)
+        for width in (320, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("look.withLongWords(look.crowded, document.dir)") == [], lang

@@ -10,9 +10,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 
@@ -149,10 +151,12 @@ class Shop:
 
     def _is_up(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        try:
-            return http().get(f"{self.url}/healthz", timeout=1).status_code == 200
-        except requests.RequestException:
-            return False
+        with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=1)) as connection:
+            try:
+                connection.request("GET", "/healthz")
+                return connection.getresponse().status == 200
+            except (OSError, HTTPException):
+                return False
 
     def stop(self) -> None:
         self.process.terminate()

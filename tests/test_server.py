@@ -20,6 +20,7 @@ from proxy import settings
 from proxy.server import usable_settings
 from proxy.tryon import state
 from tests.servers import (
+    ALONE,
     ROOT,
     Shop,
     Vendor,
@@ -37,7 +38,7 @@ def test_a_worker_may_open_as_many_files_as_the_system_lets_it(
     most = ours[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most // 2, most))  # which the shop inherits
     try:
-        with running_shop(tmp_path, vendor) as shop:
+        with running_shop(tmp_path, vendor, **ALONE) as shop:
             limits = {resource.prlimit(pid, resource.RLIMIT_NOFILE) for pid in shop.workers()}
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, ours)

@@ -10,7 +10,7 @@ from tests.browser.stage import PAUSE, Merchant
 from tests.browser.test_access import faults
 from tests.browser.test_everybody import LOOK
 from tests.browser.test_layout import sticking_out
-from tests.servers import Shop, Vendor, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, running_shop, unique
 from tests.siteverify import SCRIPT, Service
 
 Contexts = Callable[..., BrowserContext]
@@ -21,7 +21,7 @@ def guarded(
     tmp_path_factory: pytest.TempPathFactory, vendor: Vendor, service: Service
 ) -> Iterator[Shop]:
     """Nobody may start a second session today without a challenge."""
-    settings = service.settings | {"TRYON_CLIENT_RATE": "1/day", "TRYON_DEMO": "1"}
+    settings = ALONE | service.settings | {"TRYON_CLIENT_RATE": "1/day", "TRYON_DEMO": "1"}
     with running_shop(tmp_path_factory.mktemp("guarded"), vendor, **settings) as shop:
         shop.click(unique())
         yield shop

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from proxy.web import i18n
 from tests.browser import fonts
 from tests.browser.stage import Product, lacking, log_in
-from tests.servers import Shop, Vendor, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, running_shop, unique
 
 WIDTHS = (320, 390, 768, 1024, 1440)
 
@@ -16,7 +16,7 @@ WIDTHS = (320, 390, 768, 1024, 1440)
 @pytest.fixture(scope="module")
 def busy_shop(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """One with a month behind it: its tables have figures of several digits, and reasons."""
-    with running_shop(tmp_path_factory.mktemp("busy"), vendor) as shop:
+    with running_shop(tmp_path_factory.mktemp("busy"), vendor, **ALONE) as shop:
         assert shop.command("demo-data", "--days=31").returncode == 0
         shop.click("sim-401")
         yield shop

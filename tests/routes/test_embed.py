@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Shop, Vendor, http, running_shop
+from tests.servers import ALONE, Shop, Vendor, http, running_shop
 
 
 def page(shop: Shop, query: str = "") -> str:
@@ -68,7 +68,7 @@ def test_caches_may_keep_it(shop: Shop) -> None:
 def test_it_says_whose_pages_may_have_the_button(tmp_path: Path, vendor: Vendor) -> None:
     catalog = tmp_path / "products.csv"
     catalog.write_text("product_id,category\nR&D 1,eyewear\n")
-    settings = {
+    settings = ALONE | {
         "TRYON_ALLOWED_ORIGINS": "https://shop.example,https://www.shop.example",
         "TRYON_CATALOG": str(catalog),
         "TRYON_CLICK_SECRET": "the-shops-secret-of-32-characters",

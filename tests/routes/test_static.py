@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.web.i18n import CATALOGUES
-from tests.servers import Shop, Vendor, http, running_shop
+from tests.servers import ALONE, Shop, Vendor, http, running_shop
 
 FLOATING = {
     "/try-on-button.js": "text/javascript; charset=utf-8",
@@ -97,7 +97,7 @@ def test_files_of_earlier_releases_keep_answering(tmp_path: Path, vendor: Vendor
     body = b"// the button of an earlier release"
     name = "try-on-button.d08e56f57220.js"
     kept = tmp_path / "tryon.db-static"
-    with running_shop(tmp_path, vendor) as shop:
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
         found = {path.name for path in kept.iterdir()}
         script = http().get(f"{shop.url}/try-on-button.js").text
         for pattern in (r"try-on-dialog\.\w{12}\.js", r"words\.\w{12}"):

@@ -15,6 +15,7 @@ import pytest
 
 from proxy.web.i18n import CATALOGUES
 from tests.servers import (
+    ALONE,
     DESKTOP,
     Shop,
     Vendor,
@@ -70,7 +71,7 @@ def test_a_full_disk_is_said_and_nothing_false_is(tmp_path: Path, vendor: Vendor
 def test_counters_that_another_program_holds_are_said_soon_and_hold_up_nothing_else(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
         product_id = unique()
         session = shop.click(product_id).json()
         path = f"{shop.database}-counters"

@@ -46,7 +46,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop that waits as long as is usual: for answers that come, on a busy machine late."""
-    with running_shop(tmp_path_factory.mktemp("patient"), vendor) as shop:
+    with running_shop(tmp_path_factory.mktemp("patient"), vendor, **ALONE) as shop:
         yield shop
 
 

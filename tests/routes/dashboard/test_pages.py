@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.routes.dashboard.merchant import log_in, log_in_once, stats, token
-from tests.servers import Shop, Vendor, eventually, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, eventually, running_shop, unique
 from tests.storage.histories import (
     ZONE,
     attempt_id,
@@ -142,7 +142,7 @@ def test_a_word_that_is_mapped_moves_its_attempts(
 
 
 def test_a_mapping_outlives_the_workers_that_took_it(tmp_path: Path, vendor: Vendor) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
         product_id, word = unique(), unique("Half Way")
         shop.click(product_id)
         call_back(shop, vendor, product_id, word)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from proxy.web import i18n
-from tests.browser.stage import STRICT, Merchant, Product, scan
+from tests.browser.stage import STRICT, Merchant, Product, scan, stop_time
 from tests.servers import Shop
 
 Visit = Callable[..., Product]
@@ -244,11 +244,12 @@ def test_a_word_that_nobody_knows_is_told_neutrally(product: Visit) -> None:
 
 
 def test_a_stream_that_is_held_back_is_found_out(product: Visit) -> None:
-    page = product(init=SILENT)
+    page = product(init=SILENT, setup=stop_time)
     page.press()
     page.reaches("waiting")
     assert page.api
     page.api.state = "opened"
+    page.page.clock.run_for(2_000)
     page.reaches("opened")
 
 

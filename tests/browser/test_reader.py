@@ -37,7 +37,6 @@ START = """async container => {
     for (const each of document.querySelectorAll('noscript')) each.remove();
     await reader.start({ container }) }"""
 # What is said in between, of what changes meanwhile, is no part of what is there.
-# What is said in between, of what changes meanwhile, is no part of what is there.
 WALK = """async () => {
     const polite = phrase => phrase.startsWith('polite: ');
     const read = [(await reader.spokenPhraseLog()).find(phrase => !polite(phrase))];

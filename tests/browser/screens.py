@@ -193,6 +193,7 @@ SCREENS = [
         Screen(f"dialog {state}", dialog(state), whole=False)
         for state in ("creating", "waiting", "offline", "opened", *ENDED)
     ),
+    Screen("dialog in an app", dialog("waiting"), whole=False, agent=f"{IPHONE} Instagram 300.0"),
     Screen("dialog soon", dialog("soon", extra={"expires_in": 50}), whole=False),
     Screen("dialog code", dialog("opened", "code"), whole=False),
     Screen("dialog help", dialog("opened", "trouble"), whole=False),

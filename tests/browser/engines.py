@@ -169,6 +169,8 @@ class WebDriver:
         else:
             path = PATHS[name].format(**parameters)
             answer = self.http.post(f"{self.url}/{path}", json=parameters, timeout=PATIENCE)
+        if "before the unload event" in answer.text:  # the page was left: ask the one that comes
+            return self(name, **parameters)
         assert answer.ok, answer.text
         return answer.json()
 

@@ -284,7 +284,7 @@ def test_a_wait_that_the_server_asks_for_is_kept(product: Visit) -> None:
     expect(page.part("error")).to_have_text("Wait a moment.")
     page.page.clock.run_for(5_000)
     expect(page.part("refresh")).to_be_disabled()
-    expect(page.part("time")).to_have_text("in 1s")
+    expect(page.part("time")).to_have_text("in 1 second")
     page.api.status, page.api.body = 201, None
     page.page.clock.run_for(1_000)
     expect(page.part("refresh")).to_be_enabled()

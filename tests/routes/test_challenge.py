@@ -165,9 +165,7 @@ def test_its_policy_lets_in_the_service_and_nobody_else(guarded: Shop, service: 
     )
     assert page.headers["Referrer-Policy"] == "strict-origin-when-cross-origin"
     assert page.headers["Cache-Control"] == "no-store"
-    assert re.findall("<script.*?>", page.text) == [
-        f'<script src="{service.url}/api.js" async defer>'
-    ]
+    assert re.findall("<script.*?>", page.text) == [f'<script src="{service.url}/api.js" defer>']
     assert f'data-sitekey="{SITE_KEY}"' in page.text
     assert '<noscript><p class="quiet">A lot of people are trying things on.' in page.text
 

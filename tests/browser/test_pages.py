@@ -41,6 +41,14 @@ def test_the_whole_way_works_without_scripts(
     expect(page.get_by_role("heading")).to_contain_text("All done")
 
 
+def test_without_scripts_what_is_for_the_dialog_is_not_seen(context: Contexts, tryon: Shop) -> None:
+    page = context(java_script_enabled=False).new_page()
+    page.goto(f"{tryon.url}/shop/city-boot")
+    expect(page.get_by_role("link", name="Try it on")).to_be_visible()
+    for each in ("header", "completed"):
+        expect(page.locator(f"try-on-button > [slot={each}]")).to_be_hidden()
+
+
 def test_without_scripts_a_double_click_and_a_step_back_buy_nothing_more(
     context: Contexts, tryon: Shop, vendor: Vendor
 ) -> None:

@@ -36,6 +36,7 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "crowds": crowds.run,
 }
 LOADED = {"sessions", "callbacks"}  # by wrk
+ALONE = {"press", "numbers", "maintenance", "crowds"}  # without peers, which take minutes to build
 
 
 def stop(number: int, _: object) -> NoReturn:
@@ -84,7 +85,7 @@ def main(
         rounds, seconds = 1, 2
     # /var/tmp is kept on a disk, where /tmp may be memory and make an fsync free
     with tempfile.TemporaryDirectory(prefix="tryon-bench-", dir="/var/tmp") as scratch:
-        report.machine(Path(scratch), prepare())
+        report.machine(Path(scratch), [] if names and ALONE.issuperset(names) else prepare())
         version = commit.version(against, Path(scratch)) if against else None
         report.say(f"Rounds: {rounds}, alternating, {seconds} s each; medians (min to max).")
         for name in names or TABLES:

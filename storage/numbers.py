@@ -46,6 +46,13 @@ def with_open(counts: Mapping[str, int]) -> Counts:
     return {**counts, "open": counts["clicks"] - sum(counts[name] for name in ENDINGS)}
 
 
+class UnderWay(NamedTuple):
+    """Try-ons that can still end, by how far they got."""
+
+    waiting: int  # have a session that nobody launched yet
+    launched: int
+
+
 def answering_table(scope: Scope, *by: str) -> str | None:
     """Find the smallest table of totals that answers a question; None: only attempts do."""
     wanted = {*scope.filters, *by} - {"day"}
@@ -71,6 +78,10 @@ class Numbers(Protocol):
     def raw_since(self) -> str:
         """The first local day whose attempts are kept; "" where none were purged."""
 
+    @property
+    def since(self) -> str:
+        """The first local day on which anything was counted; "" where nothing was."""
+
     def totals(self, scope: Scope) -> Counts: ...
 
     def by(
@@ -85,6 +96,13 @@ class Numbers(Protocol):
         self, scope: Scope, dimensions: Sequence[str], sort: str = "clicks", limit: int = 1_000
     ) -> dict[str, tuple[dict[str, Counts], int]]:
         """Count `by` each of some dimensions."""
+
+    def hours(self, scope: Scope, at_ms: int) -> dict[str, list[Counts]]:
+        """Count, for each day of the scope, by hours since its midnight, from the attempts as they
+        stood at a moment; also "underway": those launched that could still end."""
+
+    def under_way(self, scope: Scope) -> UnderWay:
+        """Count the try-ons that can still end. Quick: they are found by an index."""
 
     def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
         """Return (bucket, how many), in order, for each metric: launch, complete, vendor.

@@ -2,14 +2,15 @@
 
 A drawing stretches with its box while text and strokes keep their size: positions across are
 percentages, and paths lie in an inner viewBox, one unit a day. Colours are classes of charts.css.
-Days are consecutive. For hover values a chart has `data-from`, its first day, `data-series`, names,
-and `data-values`, their numbers by day: `1,2,3;4,5,6`. `name` begins the ids in a chart, and must
+Days are consecutive, or hours (datetimes), or months (by a day of each). For hover values a chart
+has `data-from`, its first day, or `data-labels`, the names of its hours or months; `data-series`,
+names, and `data-values`, their numbers: `1,2,3;4,5,6`. `name` begins the ids in a chart, and must
 be unique on the page.
 """
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from markupsafe import Markup
 
@@ -18,6 +19,7 @@ from proxy.numbers.forecast import Range
 TOP, PLOT, FOOT = 10, 160, 26  # pixels
 ROW, SPARK = 74, 32
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+ONE_DAY = 25  # hours, where the clock goes back
 LABELS = 5  # dates below a chart, at most; a phone shows every other one
 MANY = 120  # days from which lines are thin
 
@@ -30,18 +32,21 @@ def line(
     *,
     before: Sequence[float] = (),
     open_days: int = 0,
+    is_rate: bool = False,
 ) -> Markup:
-    """Draw a period over the one before; the last `open_days` are hatched: they can still rise."""
+    """Draw a period over the one before; the last `open_days` of its values are hatched: they can
+    still rise. There are fewer values than days where a day is not over."""
     if not days:
         return _empty(name, title)
     last, before = len(days) - 1, before[: len(days)]
     high, body = _grid([*values, *before])
-    now, closed = _heights(values, high), max(0, last - open_days)
-    text = _summary(days, values)
-    if before:
+    now, closed = _heights(values, high), max(0, len(values) - 1 - open_days)
+    text = _summary(days, values, is_rate)
+    if before and not is_rate:
         text += f" In the period before: {_number(sum(before))}."
     if open_days:
-        text += f" Days from {_date(days[max(0, len(days) - open_days)])} on can still rise."
+        since = days[max(0, len(values) - open_days)]
+        text += f" {_unit(days).capitalize()}s from {_name(since, days)} on can still rise."
         edge = round(100 * closed / (last or 1), 2)
         body += Markup(
             '<pattern id="{n}-hatch" width="6" height="6" patternUnits="userSpaceOnUse"'
@@ -51,7 +56,7 @@ def line(
     body += _stretch(
         last,
         {
-            "area": f"{_points(now)}V{PLOT}H0z",
+            "area": f"{_points(now)}V{PLOT}H0z" if now else "",
             "before": _points(_heights(before, high)),
             "now": _points(now[: closed + 1]),
             "now later": _points(now[closed:], closed),
@@ -134,6 +139,23 @@ def span(first: date, last: date) -> str:
     return f"{_date(first, year=first.year != last.year)} \u2013 {_date(last)}"
 
 
+def _unit(days: Sequence[date]) -> str:
+    """Tell what a chart's days are by the first two of them."""
+    if isinstance(days[0], datetime):
+        return "hour"
+    return "month" if len(days) > 1 and (days[1] - days[0]).days > 1 else "day"
+
+
+def _name(day: date, days: Sequence[date]) -> str:
+    """Format a day, or an hour or month, of a chart."""
+    unit = _unit(days)
+    if unit == "day":
+        return _date(day)
+    if unit == "month":
+        return f"{MONTHS[day.month - 1]} {day.year}"
+    return f"{day:%H:%M}" if len(days) <= ONE_DAY else f"{_date(day, year=False)}, {day:%H:%M}"
+
+
 def share(part: float, whole: float) -> str:
     """Format a share as a percentage; of nothing there is none."""
     return f"{100 * part / whole:.1f}%" if whole else "—"
@@ -161,9 +183,14 @@ def _chart(
         lists = (
             ",".join("" if v is None else f"{round(v, 1)}" for v in s) for s in series.values()
         )
-        data = Markup(' data-from="{}" data-series="{}" data-values="{}"').format(
-            days[0], " ".join(series), ";".join(lists)
+        data = Markup(' data-series="{}" data-values="{}"').format(
+            " ".join(series), ";".join(lists)
         )
+        if _unit(days) == "day":
+            data = Markup(' data-from="{}"').format(days[0]) + data
+        else:
+            labels = ";".join(_name(day, days) for day in days)
+            data = Markup(' data-labels="{}"').format(labels) + data
     return Markup(
         '<svg class="chart chart-{}" role="img" aria-labelledby="{n}-title {n}-desc" width="100%"'
         ' height="{}"{}><title id="{n}-title">{}</title><desc id="{n}-desc">{}</desc>{}</svg>'
@@ -206,15 +233,25 @@ def _dates(days: Sequence[date], span: float) -> Markup:
 
 def _marks(days: Sequence[date]) -> Iterator[tuple[int, str]]:
     """Choose a few days to name: every so many, or firsts of months where they are many."""
-    many = len(days)
-    for step in (1, 2, 7, 14, 28):
+    many, unit = len(days), _unit(days)
+    if isinstance(days[0], datetime):
+        every = 6 if many <= ONE_DAY else 12
+        yield from (
+            (i, f"{day:%H:%M}" if day.hour or many <= ONE_DAY else _date(day, year=False))
+            for i, day in enumerate(days)
+            if isinstance(day, datetime) and day.hour % every == 0
+        )
+        return
+    for step in (1, 2, 7, 14, 28) if unit == "day" else ():
         if many <= step * LABELS:
             yield from ((i, _date(days[i], year=many == 1)) for i in range(0, many, step))
             return
-    every = next((n for n in (1, 2, 3, 6) if many <= n * 31 * LABELS), 0)
-    every = every or 12 * math.ceil(many / 366 / LABELS)
+    months = many if unit == "month" else many / 31
+    every = next((n for n in (1, 2, 3, 6) if months <= n * LABELS), 0)
+    every = every or 12 * math.ceil(months / 11.8 / LABELS)
     for i, day in enumerate(days):
-        if day.day == 1 and (day.year * 12 + day.month - 1) % every == 0:
+        is_first = day.day == 1 or unit == "month"
+        if is_first and (day.year * 12 + day.month - 1) % every == 0:
             yield i, MONTHS[day.month - 1] + (f" {day.year}" if day.month == 1 else "")
 
 
@@ -246,10 +283,15 @@ def _points(heights: Sequence[float], start: int = 0) -> str:
     return "M" + " ".join(points) if heights else ""
 
 
-def _summary(days: Sequence[date], values: Sequence[float]) -> str:
-    most, span = max(values), f"{len(days)} days from {_date(days[0])} to {_date(days[-1])}"
-    peak = f"at most {_number(most)} on {_date(days[values.index(most)])}"
-    return f"{span}: {_number(sum(values))} in all, {peak}."
+def _summary(days: Sequence[date], values: Sequence[float], is_rate: bool = False) -> str:
+    first, last = (_name(day, days) for day in (days[0], days[-1]))
+    text = f"{len(days)} {_unit(days)}s from {first} to {last}"
+    if not values:
+        return f"{text}: nothing yet."
+    most = max(values)
+    per_cent, when = "%" if is_rate else "", _name(days[values.index(most)], days)
+    peak = f"at most {_number(most)}{per_cent} on {when}"
+    return f"{text}: {peak}." if is_rate else f"{text}: {_number(sum(values))} in all, {peak}."
 
 
 def _date(day: date, year: bool = True) -> str:

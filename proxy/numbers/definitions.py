@@ -28,8 +28,7 @@ def _sum(key: str, label: str, meaning: str) -> Definition:
 
 
 def _rate(key: str, label: str, meaning: str, part: str, whole: str) -> Definition:
-    rate = f"1.0 * sum({part}) / nullif(sum({whole}), 0)"
-    return Definition(key, label, meaning, f"SELECT {rate} {SOURCE}")
+    return Definition(key, label, meaning, f"SELECT 1.0 * {part} / nullif({whole}, 0) {SOURCE}")
 
 
 def _percentile(key: str, label: str, meaning: str) -> Definition:
@@ -38,6 +37,9 @@ def _percentile(key: str, label: str, meaning: str) -> Definition:
 
 
 SETTLED = "\n    + ".join(ENDINGS)
+OPEN = f"(sum(clicks) - sum({SETTLED}))"
+UNDERWAY = """(SELECT count(opened_ms) FROM attempts WHERE outcome = 'open' AND bot = 0
+    AND expires_ms IS NOT NULL AND local_day BETWEEN :first AND :last)"""
 DEFINITIONS = (
     _sum(
         "impressions", "Impressions", "How often a button was seen, where its page asks for that."
@@ -99,19 +101,35 @@ DEFINITIONS = (
         "Still open",
         "Clicks whose try-on can still end one way or another. Recent days have them; they are "
         "not lost.",
-        f"SELECT sum(clicks) - sum({SETTLED}) {SOURCE}",
+        f"SELECT {OPEN} {SOURCE}",
     ),
-    _rate("created_rate", "Session rate", "Sessions of clicks.", "created", "clicks"),
-    _rate("opened_rate", "Launch rate", "Launches of sessions.", "opened", "created"),
     _rate(
-        "completed_rate", "Completion rate", "Completed try-ons of launches.", "completed", "opened"
+        "created_rate",
+        "Session rate",
+        "Sessions of the clicks that got one or no longer can.",
+        "sum(created)",
+        "sum(created) + sum(create_failed)",
+    ),
+    _rate(
+        "opened_rate",
+        "Launch rate",
+        "Launches of the sessions that were launched or no longer can be.",
+        "sum(opened)",
+        f"sum(clicks) - sum(create_failed) - {OPEN} + {UNDERWAY}",
+    ),
+    _rate(
+        "completed_rate",
+        "Completion rate",
+        "Completed try-ons of the launches that have ended.",
+        "sum(completed)",
+        f"sum(opened) - {UNDERWAY}",
     ),
     _rate(
         "whole_rate",
         "From click to completion",
-        "Completed try-ons of clicks: the whole funnel in one figure.",
-        "completed",
-        "clicks",
+        "Completed try-ons of the clicks whose try-on has ended: the whole funnel in one figure.",
+        "sum(completed)",
+        f"sum({SETTLED})",
     ),
     _percentile("launch", "Time to launch", "From the session's creation to its launch."),
     _percentile("complete", "Time to complete", "From the launch to the completion."),

@@ -12,31 +12,22 @@ from functools import lru_cache
 from typing import Any
 
 from proxy import plans as pricing
+from proxy.numbers.comparison import Change, before, compared, compared_rate, reached, summed
 from proxy.numbers.forecast import Forecast, Range, forecast
-from proxy.numbers.questions import (
-    BY,
-    Change,
-    Durations,
-    Question,
-    count_change,
-    durations,
-    rate,
-    rate_change,
-    wilson,
-)
+from proxy.numbers.questions import BY, Durations, Question, durations, rate, wilson
+from proxy.numbers.series import Series, series
 from proxy.plans import Plan
-from storage.funnel import COUNTS
-from storage.numbers import DIMENSIONS, Counts, Numbers, answering_table
+from storage.numbers import DIMENSIONS, Counts, Numbers, Scope, UnderWay, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # calls of the last day make the vendor's health
 ROWS = 20  # of a table on the page
+DAYS = 31  # of the table of days
 STEPS = ("clicks", "created", "opened", "completed")
 ENDINGS = (
     "completed", "abandoned", "failed", "cancelled", "other",
     "expired_unreported", "expired_unlaunched", "create_failed", "open",
 )  # fmt: skip
 NAMES = {by: by.removesuffix("_id").capitalize() for by in BY}
-CAN_STILL_RISE_DAYS = 7  # an attempt open for longer is no sign that its day can rise
 
 
 @dataclass(frozen=True)
@@ -47,12 +38,11 @@ class Figure:
     is_rate: bool
     value: float | None
     change: Change
-    days: tuple[float, ...]  # for a sparkline, one value a day of the period
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the funnel. Rates are from 0 to 1, None of nothing."""
+    """A step of the funnel. Rates are from 0 to 1, None of nothing, without what can still end."""
 
     key: str
     count: int
@@ -137,13 +127,14 @@ class Overview:
     raw_since: str
     from_attempts: bool
     totals: Counts
+    previous: Counts | None  # as they stood at the same moment; None where that cannot be said
     figures: tuple[Figure, ...]
     steps: tuple[Step, ...]
     endings: tuple[Ending, ...]
-    days: tuple[Row, ...]
-    days_before: tuple[Counts, ...]
-    open_days: int  # so many of the last days can still rise
+    series: Series
+    days: Table
     day_not_over: bool  # the last of them
+    now: UnderWay
     tables: tuple[Table, ...]
     durations: tuple[Durations, ...]
     unlaunched_rate: float | None  # of the sessions: paid for and not used
@@ -156,23 +147,26 @@ def overview(
     numbers: Numbers, question: Question, today: date, now_ms: int, breaker: Mapping[str, Any],
     plans: Sequence[Plan],
 ) -> Overview:  # fmt: skip
-    scope, before = question.scope, question.before
-    by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, before))
-    totals, previous = _sum(by_day), _sum(by_day_before)
-    days = _rows(by_day)
+    scope = question.scope
+    by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, question.before))
+    totals = summed(by_day.values()) | {"underway": numbers.under_way(scope).launched}
+    previous = before(numbers, question, by_day_before, now_ms)
     words = numbers.rows("unknown_words")
+    from_attempts = answering_table(scope) is None
+    shown = dict([*by_day.items()][-DAYS:])
     return Overview(
         timezone=numbers.zone.key,
         raw_since=numbers.raw_since,
-        from_attempts=answering_table(scope) is None,
+        from_attempts=from_attempts,
         totals=totals,
-        figures=_figures(totals, previous, days),
+        previous=previous,
+        figures=_figures(totals, previous),
         steps=_steps(totals, previous),
         endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
-        days=days,
-        days_before=tuple(by_day_before.values()),
-        open_days=_open_days(days),
-        day_not_over=question.scope.last >= today,
+        series=series(numbers, question, by_day, by_day_before, now_ms),
+        days=Table("day", "Day", _rows(shown), len(by_day) - len(shown), from_attempts),
+        day_not_over=scope.last >= today,
+        now=numbers.under_way(Scope(today - timedelta(1), today)),
         tables=_tables(numbers, question),
         durations=tuple(durations(numbers, scope)),
         unlaunched_rate=rate(totals, "expired_unlaunched", "created"),
@@ -203,60 +197,45 @@ def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def _sum(by_day: Mapping[str, Counts]) -> Counts:
-    return {name: sum(day[name] for day in by_day.values()) for name in (*COUNTS, "open")}
-
-
 def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:
     return tuple(
-        Row(key, counts, rate(counts, "completed", "clicks")) for key, counts in counted.items()
+        Row(key, counts, _divided(counts["completed"], counts["clicks"] - counts["open"]))
+        for key, counts in counted.items()
     )
 
 
-def _figures(totals: Counts, previous: Counts, days: Sequence[Row]) -> tuple[Figure, ...]:
-    counted = (
+def _divided(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _figures(totals: Counts, previous: Counts | None) -> tuple[Figure, ...]:
+    return (
+        *(Figure(key, False, totals[key], compared(totals, previous, key)) for key in STEPS),
         Figure(
-            key,
-            False,
-            totals[key],
-            count_change(totals[key], previous[key]),
-            tuple(day.counts[key] for day in days),
-        )
-        for key in STEPS
-    )
-    whole = Figure(
-        "whole_rate",
-        True,
-        rate(totals, "completed", "clicks"),
-        rate_change(
-            totals["completed"], totals["clicks"], previous["completed"], previous["clicks"]
+            "whole_rate",
+            True,
+            _divided(*reached(totals, "whole_rate")),
+            compared_rate(totals, previous, "whole_rate"),
         ),
-        tuple(day.whole_rate or 0.0 for day in days),
     )
-    return (*counted, whole)
 
 
-def _steps(totals: Counts, previous: Counts) -> tuple[Step, ...]:
-    steps = []
-    for earlier, key in zip((None, *STEPS), STEPS, strict=False):
-        parts = [each[name] for each in (totals, previous) for name in (key, earlier or key)]
-        steps.append(
+def _steps(totals: Counts, previous: Counts | None) -> tuple[Step, ...]:
+    first = Step("clicks", totals["clicks"], None, 1.0 if totals["clicks"] else None, 0, 1, None)
+    return (
+        first,
+        *(
             Step(
                 key,
                 totals[key],
-                rate(totals, key, earlier) if earlier else None,
+                _divided(*reached(totals, key)),
                 rate(totals, key, "clicks"),
-                *wilson(*parts[:2]),
-                rate_change(*parts) if earlier else None,
+                *wilson(*reached(totals, key)),
+                compared_rate(totals, previous, key),
             )
-        )
-    return tuple(steps)
-
-
-def _open_days(days: Sequence[Row]) -> int:
-    recent = days[-CAN_STILL_RISE_DAYS:]
-    first = next((i for i, day in enumerate(recent) if day.counts["open"]), len(recent))
-    return len(recent) - first
+            for key in STEPS[1:]
+        ),
+    )
 
 
 def _health(numbers: Numbers, now_ms: int, breaker: Mapping[str, Any]) -> Health:

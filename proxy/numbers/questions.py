@@ -226,33 +226,6 @@ def percentile(buckets: Sequence[tuple[int, int]], share: float) -> int | None:
     return None
 
 
-@dataclass(frozen=True)
-class Change:
-    """A change against the period before; `noise`: no more than chance alone does (95 %)."""
-
-    ratio: float | None  # 0.1: a tenth more; None: there was nothing to compare with
-    noise: bool
-
-
-def count_change(now: int, before: int) -> Change:
-    """Compare counts, taken as Poisson's: by chance two differ as the root of their sum."""
-    noise = abs(now - before) <= Z * math.sqrt(now + before)
-    return Change(now / before - 1 if before else None, noise)
-
-
-def rate_change(part: int, whole: int, part_before: int, whole_before: int) -> Change:
-    """Compare rates by Newcombe's interval of a difference (1998), made from two of Wilson's."""
-    if not whole or not whole_before:
-        return Change(None, True)
-    now, before = part / whole, part_before / whole_before
-    low, high = wilson(part, whole)
-    low_before, high_before = wilson(part_before, whole_before)
-    difference = now - before
-    least = difference - math.hypot(now - low, high_before - before)
-    most = difference + math.hypot(high - now, before - low_before)
-    return Change(now / before - 1 if before else None, least <= 0 <= most)
-
-
 def wilson(part: int, whole: int) -> tuple[float, float]:
     """Return the 95 % interval of a rate (Wilson 1927); of nothing, 0 to 1."""
     if not whole:

@@ -24,6 +24,7 @@ from storage.numbers import (
     Export,
     Found,
     Scope,
+    UnderWay,
     answering_table,
     with_open,
 )
@@ -42,6 +43,8 @@ SELECT max(day) FROM (
     UNION ALL SELECT max(local_day) FROM histograms
 )
 """
+OLDEST = "SELECT coalesce(min(local_day), '') FROM totals_day_category"
+HOUR_MS, QUARTER_MS = 3_600_000, 900_000
 NOTHING: Row = (0,) * len(COUNTS)
 # These, behind the index of their own, are found without walking through all others.
 RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
@@ -79,6 +82,10 @@ class SQLiteNumbers:
     @property
     def raw_since(self) -> str:
         return self._terms.line
+
+    @property
+    def since(self) -> str:
+        return str(self._db.execute(OLDEST).fetchone()[0])
 
     def totals(self, scope: Scope) -> Counts:
         return _named_counts(self._counted(scope, ()).get((), NOTHING))
@@ -212,6 +219,27 @@ class SQLiteNumbers:
             for day, start, end in zip(scope.days, edges, edges[1:], strict=False)
         }
 
+    def hours(self, scope: Scope, at_ms: int) -> dict[str, list[Counts]]:
+        start, end = self._edges(scope)
+        values = {"start": f"{start:012x}", "end": f"{min(end, at_ms):012x}", "at_ms": at_ms}
+        bounds = self._bounds(scope)
+        counted = {
+            day: [(*NOTHING, 0)] * -(-(last - first) // HOUR_MS)
+            for day, (first, last) in bounds.items()
+        }
+        found = self._db.execute(query("hours"), values | _filters(scope))
+        for day, quarter, *counts in found:
+            hour = (quarter * QUARTER_MS - bounds[day][0]) // HOUR_MS
+            counted[day][hour] = tuple(map(add, counted[day][hour], counts))
+        return {
+            day: [_named_counts(counts) | {"underway": underway} for *counts, underway in hours]
+            for day, hours in counted.items()
+        }
+
+    def under_way(self, scope: Scope) -> UnderWay:
+        values = {"first": str(scope.first), "last": str(scope.last)} | _filters(scope)
+        return UnderWay(*self._db.execute(query("under_way"), values).fetchone())
+
     def histograms(self, scope: Scope) -> dict[str, list[tuple[int, int]]]:
         values: dict[str, str | None] = {
             name: json.dumps(keys) for name, keys in self._periods(scope)._asdict().items()
@@ -282,7 +310,7 @@ class SQLiteNumbers:
 
     def _export_values(self, name: str, scope: Scope) -> dict[str, Any]:
         start, end = self._edges(scope)
-        values: dict[str, Any] = dict.fromkeys(DIMENSIONS) | dict(scope.filters)
+        values = _filters(scope)
         if name == "export_attempts":  # whose ids begin with a time
             return values | {"after_id": f"{start:012x}", "end": f"{end:012x}"}
         return values | {"after_received_ms": start, "after_id": 0, "end_ms": end}
@@ -357,6 +385,11 @@ def _and(filters: Iterable[str]) -> str:
     return " ".join(f"AND {name} = :{name}" for name in filters)
 
 
+def _filters(scope: Scope) -> dict[str, Any]:
+    """Return a value for each dimension; None where it may be any."""
+    return dict.fromkeys(DIMENSIONS) | dict(scope.filters)
+
+
 def _keyed(rows: Iterable[tuple[Any, ...]], width: int) -> Iterator[tuple[Key, Row]]:
     """Yield (key, counts) of rows that begin with their key; a sum of nothing is left out."""
     return ((row[:width], row[width:]) for row in rows if row[width] is not None)
@@ -370,7 +403,7 @@ def _summed(rows: Iterable[tuple[Key, Row]]) -> dict[Key, Row]:
     return sums
 
 
-def _named_counts(counts: Row) -> Counts:
+def _named_counts(counts: Sequence[int]) -> Counts:
     return with_open(dict(zip(COUNTS, counts, strict=True)))
 
 

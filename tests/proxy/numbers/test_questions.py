@@ -10,16 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from proxy.numbers.comparison import count_change, rate_change
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import Overview, overview, plan_fit
 from proxy.numbers.questions import (
     RANGES,
     BadQuestion,
     answer,
-    count_change,
     moving,
     percentile,
-    rate_change,
     read_question,
     wilson,
 )
@@ -112,10 +111,10 @@ def test_an_interval_holds_the_rates_from_which_the_count_is_no_surprise(
 
 def test_of_nothing_nothing_is_known() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
-    assert rate_change(0, 0, 5, 10).ratio is None
-    assert rate_change(5, 10, 0, 0).ratio is None
-    assert rate_change(5, 10, 0, 10).ratio is None
-    assert count_change(5, 0).ratio is None
+    assert rate_change(0, 0, 5, 10).by is None
+    assert rate_change(5, 10, 0, 0).by is None
+    assert rate_change(5, 10, 0, 10).by == 0.5
+    assert count_change(5, 0).by is None
     assert percentile([], 0.5) is None
 
 
@@ -125,7 +124,7 @@ def test_of_nothing_nothing_is_known() -> None:
 def test_a_difference_of_counts_may_be_chance(now: int, before: int, noise: bool) -> None:
     change = count_change(now, before)
     assert change.noise == noise
-    assert change.ratio == pytest.approx(now / before - 1)
+    assert change.by == pytest.approx(now / before - 1)
 
 
 def test_a_difference_that_is_chance_is_rarely_taken_for_news() -> None:
@@ -138,7 +137,7 @@ def test_a_difference_that_is_chance_is_rarely_taken_for_news() -> None:
     assert 0.03 < news / 2_000 < 0.07
     change = rate_change(300, 1000, 200, 1000)
     assert not change.noise
-    assert change.ratio == pytest.approx(0.5)
+    assert change.by == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.95])
@@ -239,7 +238,7 @@ def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStor
     view = see(store)
     assert not any(view.totals.values())
     assert {figure.value for figure in view.figures} == {0, None}
-    assert view.open_days == 0
+    assert view.series.can_rise == 0
     assert view.plan_fit.reason
     assert view.health.last_callback_ms is None
     assert view.health.error_rate is None
@@ -269,15 +268,16 @@ def test_the_panels_of_a_page_agree(store: SQLiteStore) -> None:
     assert sum(ending.count for ending in view.endings) == view.totals["clicks"]
     for table in view.tables:
         assert sum(row.counts["clicks"] for row in table.rows) == view.totals["clicks"]
-    assert sum(row.counts["completed"] for row in view.days) == view.totals["completed"]
-    assert sum(day["clicks"] for day in view.days_before) == 13 * 3
+    assert sum(row.counts["completed"] for row in view.days.rows) == view.totals["completed"]
+    assert sum(view.series.values("completed")) == view.totals["completed"]
+    assert sum(view.series.values_before("clicks")) == 13 * 3
     assert view.unlaunched_rate == pytest.approx(1 / 3)
-    assert view.open_days == 7  # as many as are looked at: each has one open
+    assert view.series.can_rise == 7  # as many as are looked at: each has one open
     by_key = {figure.key: figure for figure in view.figures}
-    assert by_key["whole_rate"].value == pytest.approx(1 / 3)
+    assert by_key["whole_rate"].value == pytest.approx(1 / 2)  # of three one can still end
     assert by_key["whole_rate"].change.noise
-    assert by_key["clicks"].days[-2:] == (3, 0)
-    assert by_key["whole_rate"].days[-2:] == (pytest.approx(1 / 3), 0.0)
+    assert view.series.values("clicks")[-2:] == [3, 0]
+    assert view.series.values("whole_rate")[-2:] == [50.0, 0.0]
     first, second = view.steps[:2]
     assert (first.of_previous, first.change, first.of_first) == (None, None, 1)
     assert (second.of_previous, second.of_first) == (1, 1)
@@ -348,6 +348,6 @@ def test_the_sql_of_a_definition_gives_the_figure(store: SQLiteStore, definition
         shown = answer(SQLiteNumbers(snapshot, UTC), question)
         assert question.scope == scope
     times = {each["metric"]: each["p50_ms"] for each in shown["times"]}
-    rates = {"created_rate": 1, "opened_rate": 1 / 3, "completed_rate": 1, "whole_rate": 1 / 3}
+    rates = {"created_rate": 1, "opened_rate": 1 / 2, "completed_rate": 1, "whole_rate": 1 / 2}
     expected = shown["totals"].get(key, rates.get(key, times.get(key)))
     assert found == pytest.approx(expected, abs=0.5 if key in times else 1e-9)

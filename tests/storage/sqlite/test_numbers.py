@@ -5,15 +5,17 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
 from itertools import combinations
+from operator import add
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from storage.events import Entry, event
-from storage.funnel import COUNTS, contribution, impression, local_day
+from storage.funnel import COUNTS, Attempt, contribution, impression, local_day, midnight_ms
 from storage.numbers import DIMENSIONS, Scope, answering_table, with_open
 from storage.sqlite.numbers import BEHIND, SQLiteNumbers
 from storage.sqlite.store import SQLiteStore
@@ -329,3 +331,86 @@ def test_no_view_shows_a_key_with_which_one_could_act_as_the_shopper(store: SQLi
         assert f"p-{a}" not in shown
         assert f"l-{a}" not in shown
         assert "vendor.example/launch" not in shown
+
+
+def as_it_stood(attempt: Attempt, at_ms: int) -> Attempt:
+    """What was known of an attempt at a moment, by what is known of it now."""
+    known = {
+        name: value if value is not None and value < at_ms else None
+        for name, value in (("created_ms", attempt.created_ms), ("opened_ms", attempt.opened_ms))
+    }
+    if attempt.ended_ms is not None and attempt.ended_ms >= at_ms:
+        known |= {"outcome": "open", "ended_ms": None}
+    return attempt._replace(**known)
+
+
+@pytest.mark.parametrize(("place", "around"), histories.PLACES)
+def test_hours_are_those_since_midnight_as_they_stood(
+    tmp_path: Path, place: str, around: str
+) -> None:
+    zone, rng = ZoneInfo(place), random.Random(3)
+    at_ms = histories.moment(around, place)
+    with closing(SQLiteStore(tmp_path / "shop.db", zone)) as store:
+        store.commit(histories.history(rng, at_ms, 150))
+        attempts = [store.attempt(each) for (each,) in store.read("SELECT id FROM attempts")]
+        day = date.fromisoformat(local_day(at_ms, zone))
+        scope = Scope(day, day + timedelta(1), {"device": "phone"})
+        with store.snapshot() as db:
+            found = SQLiteNumbers(db, zone).hours(scope, at_ms + 60 * MINUTE)
+    wanted: dict[tuple[str, int], list[int]] = {}
+    for each in filter(None, attempts):
+        if each.first_ms >= at_ms + 60 * MINUTE or each.device != "phone" or each.bot:
+            continue
+        if each.local_day not in found:
+            continue
+        stood = as_it_stood(each, at_ms + 60 * MINUTE)
+        (row,) = (row for (table, _), row in contribution(stood).items() if table == "totals_day")
+        hour = (each.first_ms - midnight_ms(each.local_day, zone)) // (60 * MINUTE)
+        underway = row[COUNTS.index("opened")] and stood.outcome == "open"
+        before = wanted.get((each.local_day, hour), [0] * len(COUNTS))
+        wanted[each.local_day, hour] = [*map(add, before, (*row[:-2], underway, 0))]
+    assert wanted
+    timeless = COUNTS[:-2]
+    assert {
+        (name, hour): [*(counts[each] for each in timeless), counts["underway"], 0]
+        for name, hours in found.items()
+        for hour, counts in enumerate(hours)
+        if counts["clicks"]
+    } == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "day", "hours"),
+    [
+        ("Europe/Berlin", "2026-03-29", 23),
+        ("Europe/Berlin", "2026-10-25", 25),
+        ("Asia/Kolkata", "2026-10-25", 24),
+    ],
+)
+def test_a_day_has_as_many_hours_as_its_clock(
+    tmp_path: Path, place: str, day: str, hours: int
+) -> None:
+    zone, first = ZoneInfo(place), date.fromisoformat(day)
+    with closing(SQLiteStore(tmp_path / "shop.db", zone)) as store, store.numbers() as numbers:
+        found = numbers.hours(Scope(first, first), 1 << 45)
+    assert [len(each) for each in found.values()] == [hours]
+
+
+def test_what_can_still_end_is_told_by_how_far_it_got(store: SQLiteStore) -> None:
+    noon = histories.moment("2026-03-01T12:00", "Europe/Berlin")
+    stories = (
+        (False, None, {}), (False, None, {}), (True, None, {}), (True, "done", {}),
+        (True, None, {"bot": 1}), (True, None, {"product_id": "other"}),
+    )  # fmt: skip
+    for number, (launched, word, props) in enumerate(stories):
+        a = attempt_id(noon, number)
+        events = [click(a, **props), created(a, noon)]
+        events += [launch(a, noon + 1)] if launched else []
+        events += [callback(a, noon + 2, word)] if word else []
+        store.commit([Entry(tuple(events))])
+    day = date(2026, 3, 1)
+    with store.numbers() as numbers:
+        assert numbers.under_way(Scope(day, day)) == (2, 2)
+        assert numbers.under_way(Scope(day, day, {"product_id": "sku-1"})) == (2, 1)
+        assert numbers.under_way(Scope(day - timedelta(9), day - timedelta(1))) == (0, 0)
+        assert numbers.since == "2026-03-01"

@@ -1,0 +1,41 @@
+-- Attempts by day and quarter of an hour of their first click, as they stood at :at_ms.
+-- Every zone's days begin at a quarter. An id begins with its time.
+SELECT
+    local_day, first_ms / 900000 AS quarter,
+    0 AS impressions,
+    count(*) AS clicks,
+    sum(was_created) AS created,
+    sum(outcome = 'create_failed' AND NOT was_created) AS create_failed,
+    sum(clicks - 1) AS reused,
+    sum(was_opened) AS opened,
+    sum(outcome = 'completed') AS completed,
+    sum(outcome = 'abandoned') AS abandoned,
+    sum(outcome = 'failed') AS failed,
+    sum(outcome = 'cancelled') AS cancelled,
+    sum(outcome = 'other') AS other,
+    sum(outcome = 'expired' AND NOT was_opened) AS expired_unlaunched,
+    sum(outcome = 'expired' AND was_opened) AS expired_unreported,
+    0 AS launch_ms_sum,
+    0 AS complete_ms_sum,
+    sum(outcome = 'open' AND was_opened) AS underway
+FROM (
+    SELECT
+        *,
+        was_launched OR outcome = 'completed' AS was_opened,
+        was_launched OR had_session OR outcome NOT IN ('open', 'create_failed') AS was_created
+    FROM (
+        SELECT
+            local_day, first_ms, clicks,
+            coalesce(created_ms < :at_ms, 0) AS had_session,
+            coalesce(opened_ms < :at_ms, 0) AS was_launched,
+            iif(ended_ms < :at_ms, outcome, 'open') AS outcome
+        FROM attempts
+        WHERE id >= :start AND id < :end AND bot = 0
+            AND (:product_id IS NULL OR product_id = :product_id)
+            AND (:category IS NULL OR category = :category)
+            AND (:locale IS NULL OR locale = :locale)
+            AND (:device IS NULL OR device = :device)
+            AND (:channel IS NULL OR channel = :channel)
+    )
+)
+GROUP BY 1, 2

@@ -7,12 +7,16 @@ const DAY_MS = 86_400_000;
 const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeZone: "UTC" });
 const number = new Intl.NumberFormat("en-US");
 
-for (const chart of document.querySelectorAll("svg[data-values]")) tell(chart);
+function tellAll(within) {
+  for (const chart of within.querySelectorAll("svg[data-values]")) tell(chart);
+}
+tellAll(document);
 
 function tell(chart) {
   const names = chart.dataset.series.split(" ");
+  const labels = chart.dataset.labels?.split(";");
   const series = chart.dataset.values.split(";").map((values) => values.split(","));
-  const last = Math.max(...series.map((values) => values.length)) - 1;
+  const last = (labels?.length ?? Math.max(...series.map((values) => values.length))) - 1;
   const guide = document.createElementNS(SVG, "line");
   const words = document.createElement("output");
   let at = last;
@@ -32,8 +36,8 @@ function tell(chart) {
       .map((name, i) => [NAMES[name], series[i][at]])
       .filter(([, value]) => value)
       .map(([name, value]) => name + number.format(value));
-    const date = day.format(Date.parse(chart.dataset.from) + at * DAY_MS);
-    words.textContent = `${date}: ${values.join(", ") || "nothing"}`;
+    const when = labels?.[at] ?? day.format(Date.parse(chart.dataset.from) + at * DAY_MS);
+    words.textContent = `${when}: ${values.join(", ") || "nothing"}`;
   }
   function hide() {
     guide.removeAttribute("x1");
@@ -90,6 +94,27 @@ async function look() {
   const { events } = await answer.json();
   for (const event of events.reverse()) list.prepend(line(event));
   while (list.children.length > KEPT) list.lastElementChild.remove();
+  isOld ||= events.length > 0;
+  if (isOld && Date.now() - drawn > DRAW_MS) await draw();
+}
+
+// The rest of the first screen follows more slowly; what is in use stays as it is.
+const DRAW_MS = 15_000;
+let drawn = Date.now();
+let isOld = false;
+
+async function draw() {
+  drawn = Date.now();
+  const answer = await fetch(`${list.dataset.first}${location.search}`);
+  if (!answer.ok || answer.redirected) return;
+  isOld = false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(old.id);
+    if (!fresh || old.matches(":hover, :focus-within") || old.querySelector("[open]")) continue;
+    old.replaceWith(fresh);
+    tellAll(fresh);
+  }
 }
 
 if (list) setInterval(() => look().catch(() => {}), EVERY_MS);

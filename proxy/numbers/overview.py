@@ -5,7 +5,7 @@ No Flask, no clock.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -120,66 +120,88 @@ class PlanFit:
 
 
 @dataclass(frozen=True)
-class Overview:
-    """All that the dashboard's first page shows of a question's period."""
+class First:
+    """What the first screen shows of a question's period."""
 
     timezone: str
-    raw_since: str
-    from_attempts: bool
     totals: Counts
     previous: Counts | None  # as they stood at the same moment; None where that cannot be said
     figures: tuple[Figure, ...]
-    steps: tuple[Step, ...]
-    endings: tuple[Ending, ...]
     series: Series
-    days: Table
-    day_not_over: bool  # the last of them
     now: UnderWay
-    tables: tuple[Table, ...]
-    durations: tuple[Durations, ...]
-    unlaunched_rate: float | None  # of the sessions: paid for and not used
+    desktops: Counts | None  # of those who were shown a QR, where totals answer that
     health: Health
     plan_fit: PlanFit
     unknown_words: int  # try-ons that ended with a word that no mapping knows
+
+
+@dataclass(frozen=True)
+class Overview(First):
+    """All that the dashboard's first page shows of a question's period."""
+
+    raw_since: str
+    from_attempts: bool
+    day_not_over: bool  # the last of them
+    steps: tuple[Step, ...]
+    endings: tuple[Ending, ...]
+    days: Table
+    tables: tuple[Table, ...]
+    durations: tuple[Durations, ...]
+    unlaunched_rate: float | None  # of the sessions: paid for and not used
+
+
+def first(
+    numbers: Numbers, question: Question, today: date, now_ms: int, breaker: Mapping[str, Any],
+    plans: Sequence[Plan],
+) -> First:  # fmt: skip
+    scope = question.scope
+    by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, question.before))
+    totals = summed(by_day.values()) | {"underway": numbers.under_way(scope).launched}
+    previous = before(numbers, question, by_day_before, now_ms)
+    return First(
+        timezone=numbers.zone.key,
+        totals=totals,
+        previous=previous,
+        figures=_figures(totals, previous),
+        series=series(numbers, question, by_day, by_day_before, now_ms),
+        now=numbers.under_way(Scope(today - timedelta(1), today)),
+        desktops=_desktops(numbers, scope),
+        health=_health(numbers, now_ms, breaker),
+        plan_fit=plan_fit(numbers, today, plans),
+        unknown_words=sum(word["attempts"] for word in numbers.rows("unknown_words")),
+    )
 
 
 def overview(
     numbers: Numbers, question: Question, today: date, now_ms: int, breaker: Mapping[str, Any],
     plans: Sequence[Plan],
 ) -> Overview:  # fmt: skip
-    scope = question.scope
-    by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, question.before))
-    totals = summed(by_day.values()) | {"underway": numbers.under_way(scope).launched}
-    previous = before(numbers, question, by_day_before, now_ms)
-    words = numbers.rows("unknown_words")
-    from_attempts = answering_table(scope) is None
-    shown = dict([*by_day.items()][-DAYS:])
+    shown, scope = first(numbers, question, today, now_ms, breaker, plans), question.scope
+    totals = shown.totals
     return Overview(
-        timezone=numbers.zone.key,
+        **vars(shown),
         raw_since=numbers.raw_since,
-        from_attempts=from_attempts,
-        totals=totals,
-        previous=previous,
-        figures=_figures(totals, previous),
-        steps=_steps(totals, previous),
-        endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
-        series=series(numbers, question, by_day, by_day_before, now_ms),
-        days=Table("day", "Day", _rows(shown), len(by_day) - len(shown), from_attempts),
+        from_attempts=answering_table(scope) is None,
         day_not_over=scope.last >= today,
-        now=numbers.under_way(Scope(today - timedelta(1), today)),
+        steps=_steps(totals, shown.previous),
+        endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
+        days=table(numbers, question, "day", DAYS),
         tables=_tables(numbers, question),
         durations=tuple(durations(numbers, scope)),
         unlaunched_rate=rate(totals, "expired_unlaunched", "created"),
-        health=_health(numbers, now_ms, breaker),
-        plan_fit=plan_fit(numbers, today, plans),
-        unknown_words=sum(word["attempts"] for word in words),
     )
 
 
 def table(numbers: Numbers, question: Question, by: str, rows: int) -> Table:
-    """Count each value of a dimension, the greatest of the question's sort first."""
-    counted, more = numbers.by(question.scope, by, question.sort, rows)
-    return Table(by, NAMES[by], _rows(counted), more, answering_table(question.scope, by) is None)
+    """Count each value of a dimension, the greatest of the question's sort first, or each of the
+    last days."""
+    from_attempts = answering_table(question.scope, by) is None
+    if by == "day":
+        last = replace(question.scope, first=question.scope.days[-rows:][0])
+        counted, more = numbers.by(last, by)[0], len(question.scope.days) - len(last.days)
+    else:
+        counted, more = numbers.by(question.scope, by, question.sort, rows)
+    return Table(by, NAMES[by], _rows(counted), more, from_attempts)
 
 
 def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
@@ -195,6 +217,13 @@ def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
         counted, more = found.get(by, ({}, 0))
         tables.append(Table(by, NAMES[by], _rows(counted), more, by in slow, by in later))
     return tuple(tables)
+
+
+def _desktops(numbers: Numbers, scope: Scope) -> Counts | None:
+    some = replace(scope, filters={"device": "desktop", **scope.filters})
+    if answering_table(some) is None:
+        return None
+    return numbers.totals(some) | {"underway": numbers.under_way(some).launched}
 
 
 def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:

@@ -50,7 +50,7 @@ def test_a_chart_tells_its_days_by_the_arrow_keys(page: Page) -> None:
 
 
 def test_each_chart_says_what_its_lines_are(page: Page) -> None:
-    legend = page.locator("[aria-labelledby=completions] .chart-key")
+    legend = page.locator("#over-time .chart-key")
     expect(legend).to_contain_text("The period before")
 
 
@@ -66,3 +66,26 @@ def test_no_id_spreads_a_page_or_is_drawn_over_its_neighbours(page: Page, tryon:
         assert cut == "clip", path
     assert page.evaluate("""[...document.querySelectorAll('.scroll')]
         .every(box => box.scrollWidth < 2 * box.clientWidth)""")
+
+
+def test_the_first_screen_follows_what_happens(page: Page, tryon: Shop) -> None:
+    page.clock.install()
+    page.goto(f"{tryon.url}/dashboard/?range=today&product_id={(product := unique())}")
+    expect(page.locator("#sentence")).to_contain_text("No clicks in this time.")
+    tryon.click(product)
+    page.clock.run_for(21_000)
+    expect(page.locator("#latest")).to_contain_text(product)
+    page.clock.run_for(21_000)
+    expect(page.locator("#sentence")).to_contain_text("1 click so far, all still under way.")
+    expect(page.locator("#under-way")).to_contain_text("waiting for a phone")
+
+
+def test_a_dot_says_more_when_it_is_opened(page: Page) -> None:
+    page.locator(".status summary").first.click()
+    expect(page.locator(".status p").first).to_contain_text("in the last day")
+
+
+def test_an_hour_is_told_by_its_name(page: Page, tryon: Shop) -> None:
+    page.goto(f"{tryon.url}/dashboard/?range=yesterday")
+    page.locator("#over-time svg[data-values]").focus()
+    expect(values(page)).to_have_text("23:00: 0, before 0")

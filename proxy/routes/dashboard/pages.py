@@ -1,6 +1,7 @@
 """`/dashboard/…`: the merchant's pages. The numbers of each come from one snapshot."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +9,12 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from proxy.numbers import charts, timeline
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
-from proxy.numbers.overview import NAMES, overview, table
+from proxy.numbers.overview import NAMES, STEPS, First, first, overview, table
 from proxy.numbers.questions import RANGES, today, written
+from proxy.numbers.sentence import facts, sentence, some, statuses
 from proxy.routes.dashboard import question, read
 from proxy.services import services
+from proxy.tryon.limits import Spent
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web import devices
 from proxy.web.problems import Problem
@@ -19,7 +22,7 @@ from storage.events import now_ms
 from storage.numbers import LISTED
 
 ATTEMPT = re.compile(r"[0-9a-f]{32}")
-WORTH_SAYING = 0.5  # of a budget, spent
+CHARTS = (*STEPS, "whole_rate")
 ROWS = 500  # of a table on a page of its own
 
 routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
@@ -78,18 +81,41 @@ def without_slash() -> Response:
 @routes.get("/")
 def home() -> str:
     """The numbers of a period."""
-    asked, day, now = question(), today(services().settings.timezone), now_ms()
+    return render_template("dashboard/overview.html", **_seen(overview))
+
+
+@routes.get("/first")
+def first_screen() -> str:
+    """What is read first, for a page that is open: it draws this anew as things happen."""
+    return render_template("dashboard/first.html", **_seen(first))
+
+
+def _seen(look: Callable[..., First]) -> dict[str, Any]:
+    asked, day, now = question("chart"), today(services().settings.timezone), now_ms()
+    chart = request.args.get("chart") or "clicks"
+    if chart not in CHARTS:
+        raise Problem("bad_request", "chart: is not known here", parameter="chart")
     breaker, plans = services().breaker.state(), services().settings.plans
     view, latest = read(
         lambda numbers: (
-            overview(numbers, asked, day, now, breaker, plans),
+            look(numbers, asked, day, now, breaker, plans),
             timeline.latest(numbers),
         )
     )
-    budgets = [budget for budget in services().limits.spent() if budget.part >= WORTH_SAYING]
-    return render_template(
-        "dashboard/overview.html", view=view, q=asked, latest=latest, budgets=budgets
-    )
+    matters = facts(view, [(each.part, _budget(each)) for each in services().limits.spent()])
+    return {
+        "view": view,
+        "q": asked,
+        "chart": chart,
+        "latest": latest,
+        "sentence": sentence(matters),
+        "statuses": statuses(matters),
+    }
+
+
+def _budget(spent: Spent) -> str:
+    sessions = f"{spent.sessions:,} of {some(spent.limit, 'session')}"
+    return f"{spent.part:.1%} of the {spent.name} budget is spent: {sessions}."
 
 
 @routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")
@@ -199,7 +225,7 @@ def words_of_pages() -> dict[str, Any]:
         "number": lambda value: "—" if value is None else f"{value:,}",
         "duration": timeline.duration,
         "written": written,
-        "some": lambda n, what: f"{n:,} {what}" if n == 1 else f"{n:,} {what}s",
+        "some": some,
     }
 
 

@@ -80,7 +80,7 @@ def test_a_new_shop_has_zeros_everywhere(known: Shop) -> None:
     assert {*found["totals"].values()} == {0}
     assert found["by"] == []
     page = log_in(known).get(f"{known.url}/dashboard/?from=2025-01-01&to=2025-01-01")
-    assert "Nothing happened" in page.text
+    assert "No clicks in this time." in page.text
 
 
 def test_the_default_range_is_the_last_thirty_days_of_the_shop(known: Shop) -> None:

@@ -25,7 +25,7 @@ from tests.storage.histories import (
         "", "?from=2026-11-01&to=2026-11-02", "?from=2026-11-01&to=2026-11-01", "?range=365d",
         "?product_id=sku-1", "?product_id=sku-1&device=phone", "by/product_id", "by/day?range=7d",
         "by/channel?sort=completed", "attempts", "attempts?count=completed&range=90d", "words",
-        "definitions",
+        "definitions", "first", "first?range=today&chart=whole_rate", "?chart=opened",
     ],
 )  # fmt: skip
 def test_every_page_is_there(known: Shop, path: str) -> None:
@@ -42,6 +42,38 @@ def test_a_bad_question_is_answered_within_the_dashboard(known: Shop) -> None:
     assert page.status_code == 400
     assert "2026-11-20 is after 2026-11-01, the last day" in page.text
     assert f'href="{known.url}/dashboard/words"' in page.text
+
+
+def test_the_first_screen_says_what_matters(known: Shop) -> None:
+    """Whether two of its sessions have run out yet is up to the sweep."""
+    page = log_in_once(known).get(f"{known.url}/dashboard/?from=2026-11-01&to=2026-11-02").text
+    (sentence,) = re.findall(r'<p class="sentence" id="sentence" data-live>(.+)</p>', page)
+    assert re.fullmatch(
+        r"Of \d clicks .*2 were completed \((40\.0|50\.0|66\.7)%\).* Nothing needs you\.", sentence
+    )
+    for stands in ("Vendor <small>fine", "Callbacks <small>fine", "Budget <small>none"):
+        assert stands in page
+
+
+def test_a_card_draws_its_figure_in_the_large_chart(known: Shop) -> None:
+    browser, asked = log_in_once(known), "from=2026-11-01&to=2026-11-02"
+    page = browser.get(f"{known.url}/dashboard/?{asked}").text
+    assert ">Clicks by hour</h2>" in page
+    (link,) = re.findall(r'href="([^"]+chart=completed)"', page)
+    chosen = browser.get(html.unescape(link)).text
+    assert ">Completed by hour</h2>" in chosen
+    assert re.search(r'chart=completed" [^>]+aria-current="true"', chosen)
+    assert 'name="chart" value="completed"' in chosen  # another range keeps it
+    first = browser.get(f"{known.url}/dashboard/first?{asked}&chart=completed").text
+    assert ">Completed by hour</h2>" in first
+    assert "<html" not in first
+
+
+@pytest.mark.parametrize("asked", ["chart=x", "chart=clicks&chart=opened", "chart=abandoned"])
+@pytest.mark.parametrize("page", ["", "first"])
+def test_a_figure_that_has_no_card_is_refused(known: Shop, page: str, asked: str) -> None:
+    answer = log_in_once(known).get(f"{known.url}/dashboard/{page}?{asked}")
+    assert answer.status_code == 400
 
 
 def test_a_cell_opens_the_attempts_behind_it_and_each_its_timeline(known: Shop) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,7 @@ class Scope:
     last: date
     filters: Mapping[str, str] = field(default_factory=dict)  # of DIMENSIONS
 
-    @property
+    @cached_property
     def days(self) -> list[date]:
         return [self.first + timedelta(n) for n in range((self.last - self.first).days + 1)]
 

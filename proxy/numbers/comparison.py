@@ -118,5 +118,5 @@ def before(
 
 
 def summed(counts: Iterable[Mapping[str, int]]) -> Counts:
-    counts = [*counts]
-    return {name: sum(each.get(name, 0) for each in counts) for name in SUMMED}
+    some = [each for each in counts if each["clicks"] or each["impressions"]]
+    return {name: sum(each.get(name, 0) for each in some) for name in SUMMED}

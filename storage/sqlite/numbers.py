@@ -94,9 +94,11 @@ class SQLiteNumbers:
         self, scope: Scope, by: str, sort: str = "clicks", limit: int = 1_000
     ) -> tuple[dict[str, Counts], int]:
         if by == "day":
-            counted = self._counted(scope, (by,))
-            days = {day.isoformat(): counted.get((day.isoformat(),), NOTHING) for day in scope.days}
-            return {day: _named_counts(counts) for day, counts in days.items()}, 0
+            counted = {
+                day: _named_counts(row) for (day,), row in self._counted(scope, (by,)).items()
+            }
+            nothing = _named_counts(NOTHING)  # of ten years most days can be those before the shop
+            return {day: counted.get(day, nothing) for day in map(str, scope.days)}, 0
         return self.split(scope, (by,), sort, limit)[by]
 
     def split(

@@ -1,5 +1,6 @@
 """`/dashboard/…`: the merchant's pages, and the words that they map."""
 
+import gzip
 import html
 import re
 from datetime import UTC, datetime
@@ -67,6 +68,13 @@ def test_a_card_draws_its_figure_in_the_large_chart(known: Shop) -> None:
     first = browser.get(f"{known.url}/dashboard/first?{asked}&chart=completed").text
     assert ">Completed by hour</h2>" in first
     assert "<html" not in first
+
+
+@pytest.mark.parametrize("asked", ["", "?range=365d", "?from=2016-11-22&to=2026-11-28"])
+def test_a_page_stays_small_however_many_days_it_is_of(known: Shop, asked: str) -> None:
+    page = log_in_once(known).get(f"{known.url}/dashboard/{asked}")
+    assert len(gzip.compress(page.content)) < 35_000
+    assert page.text.count("<tr>") < 150
 
 
 @pytest.mark.parametrize("asked", ["chart=x", "chart=clicks&chart=opened", "chart=abandoned"])

@@ -17,7 +17,7 @@ from proxy.numbers.forecast import Forecast, Range, forecast
 from proxy.numbers.questions import BY, Durations, Question, durations, rate, wilson
 from proxy.numbers.series import Series, series
 from proxy.plans import Plan
-from storage.numbers import DIMENSIONS, Counts, Numbers, Scope, UnderWay, answering_table
+from storage.numbers import Counts, Numbers, Scope, UnderWay, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # calls of the last day make the vendor's health
 ROWS = 20  # of a table on the page
@@ -144,8 +144,7 @@ class Overview(First):
     day_not_over: bool  # the last of them
     steps: tuple[Step, ...]
     endings: tuple[Ending, ...]
-    days: Table
-    tables: tuple[Table, ...]
+    table: Table  # by the question's dimension
     durations: tuple[Durations, ...]
     unlaunched_rate: float | None  # of the sessions: paid for and not used
 
@@ -185,8 +184,7 @@ def overview(
         day_not_over=scope.last >= today,
         steps=_steps(totals, shown.previous),
         endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
-        days=table(numbers, question, "day", DAYS),
-        tables=_tables(numbers, question),
+        table=_table(numbers, question),
         durations=tuple(durations(numbers, scope)),
         unlaunched_rate=rate(totals, "expired_unlaunched", "created"),
     )
@@ -204,19 +202,13 @@ def table(numbers: Numbers, question: Question, by: str, rows: int) -> Table:
     return Table(by, NAMES[by], _rows(counted), more, from_attempts)
 
 
-def _tables(numbers: Numbers, question: Question) -> tuple[Table, ...]:
-    """Make a table for each dimension. What would be read from all attempts waits on a page of its
-    own; those of one product are found by an index."""
-    scope = question.scope
-    slow = {by for by in DIMENSIONS if answering_table(scope, by) is None}
-    later = slow if "product_id" not in scope.filters else set[str]()
-    now = [by for by in DIMENSIONS if by not in later]
-    found = numbers.split(scope, now, question.sort, ROWS)
-    tables = []
-    for by in DIMENSIONS:
-        counted, more = found.get(by, ({}, 0))
-        tables.append(Table(by, NAMES[by], _rows(counted), more, by in slow, by in later))
-    return tuple(tables)
+def _table(numbers: Numbers, question: Question) -> Table:
+    """Make the page's table. What would be read from all attempts waits on a page of its own; those
+    of one product are found by an index."""
+    by, scope = question.by or "product_id", question.scope
+    if answering_table(scope, by) is None and "product_id" not in scope.filters:
+        return Table(by, NAMES[by], (), 0, from_attempts=True, deferred=True)
+    return table(numbers, question, by, DAYS if by == "day" else ROWS)
 
 
 def _desktops(numbers: Numbers, scope: Scope) -> Counts | None:

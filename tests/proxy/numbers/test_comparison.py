@@ -32,12 +32,14 @@ def shop(folder: Path, zone: str, clicks: Iterable[str]) -> Iterator[SQLiteStore
         store.close()
 
 
-def see(store: SQLiteStore, first: str, last: str, now: str, **filters: str) -> Overview:
+def see(
+    store: SQLiteStore, first: str, last: str, now: str, by: str | None = None, **filters: str
+) -> Overview:
     now_ms = moment(now, store.zone.key)
     today = datetime.fromtimestamp(now_ms / 1000, store.zone).date()
     scope = Scope(date.fromisoformat(first), date.fromisoformat(last), filters)
     with store.numbers() as numbers:
-        return overview(numbers, Question(scope), today, now_ms, {}, ())
+        return overview(numbers, Question(scope, by), today, now_ms, {}, ())
 
 
 def told(view: Overview) -> dict[str, str]:
@@ -174,8 +176,8 @@ def test_a_period_is_drawn_by_the_hour_the_day_or_the_month(
     last = date(2026, 11, 28)
     first = date.fromordinal(last.toordinal() - days + 1)
     with shop(tmp_path, "UTC", ["2026-11-28T08:00"]) as store:
-        view = see(store, str(first), str(last), "2026-11-28T23:59")
+        view = see(store, str(first), str(last), "2026-11-28T23:59", "day")
     assert (view.series.unit, len(view.series.marks)) == (unit, many)
     assert sum(view.series.values("clicks")) == 1
     assert len(view.series.values_before("clicks")) == many
-    assert len(view.days.rows) == min(days, 31)
+    assert len(view.table.rows) == min(days, 31)

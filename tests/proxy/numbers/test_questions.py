@@ -14,6 +14,7 @@ from proxy.numbers.comparison import count_change, rate_change
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import Overview, overview, plan_fit
 from proxy.numbers.questions import (
+    BY,
     RANGES,
     BadQuestion,
     answer,
@@ -228,7 +229,7 @@ def test_a_table_shows_the_twenty_greatest(store: SQLiteStore) -> None:
         for n in range(clicks):
             a = attempt_id(noon, number + 100 * n)
             store.commit([Entry((click(a, product_id=f"sku-{number:02}"),))])
-    shown = next(each for each in see(store).tables if each.by == "product_id")
+    shown = see(store).table
     assert (len(shown.rows), shown.more) == (20, 1)
     assert [row.key for row in shown.rows[:2]] == ["sku-20", "sku-00"]
     assert shown.label == "Product"
@@ -266,9 +267,9 @@ def test_the_panels_of_a_page_agree(store: SQLiteStore) -> None:
     assert view.totals["clicks"] == 27 * 3
     assert [step.count for step in view.steps] == [81, 81, 27, 27]
     assert sum(ending.count for ending in view.endings) == view.totals["clicks"]
-    for table in view.tables:
+    for by in BY:
+        table = see(store, range="28d", by=by).table
         assert sum(row.counts["clicks"] for row in table.rows) == view.totals["clicks"]
-    assert sum(row.counts["completed"] for row in view.days.rows) == view.totals["completed"]
     assert sum(view.series.values("completed")) == view.totals["completed"]
     assert sum(view.series.values_before("clicks")) == 13 * 3
     assert view.unlaunched_rate == pytest.approx(1 / 3)
@@ -284,14 +285,17 @@ def test_the_panels_of_a_page_agree(store: SQLiteStore) -> None:
     assert second.change is not None
 
 
-def test_tables_that_would_be_slow_wait_unless_a_product_is_named(store: SQLiteStore) -> None:
+def test_a_table_that_would_be_slow_waits_unless_a_product_is_named(store: SQLiteStore) -> None:
     fill(store, 3)
-    assert [table.by for table in see(store, category="shoes").tables if table.deferred] == [
-        "product_id", "locale", "device", "channel"
-    ]  # fmt: skip
-    view = see(store, product_id="sku-1")
-    assert not [table for table in view.tables if table.deferred]
-    assert {sum(row.counts["clicks"] for row in table.rows) for table in view.tables} == {9}
+    waits = {by: see(store, category="shoes", by=by).table.deferred for by in BY}
+    assert waits == {
+        "product_id": True, "category": False, "locale": True, "device": True, "channel": True,
+        "day": False,
+    }  # fmt: skip
+    for by in BY:
+        table = see(store, product_id="sku-1", by=by).table
+        assert not table.deferred
+        assert sum(row.counts["clicks"] for row in table.rows) == 9
 
 
 PLANS = """[

@@ -77,6 +77,20 @@ def test_a_page_stays_small_however_many_days_it_is_of(known: Shop, asked: str) 
     assert page.text.count("<tr>") < 150
 
 
+def test_a_tab_divides_the_page_by_another_property(known: Shop) -> None:
+    browser, asked = log_in_once(known), "from=2026-11-01&to=2026-11-02&chart=opened"
+    page = browser.get(f"{known.url}/dashboard/?{asked}").text
+    assert 'aria-label="By product"' in page
+    (link,) = re.findall(r'href="([^"]+by=device[^"]*#by)"', page)
+    chosen = browser.get(html.unescape(link)).text
+    assert 'aria-label="By device"' in chosen
+    assert ">Launches by hour</h2>" in chosen  # the chart stays
+    rows = re.findall(
+        r'class="key"><a href="[^"]+">(\w+)</a><svg[^>]+><rect width="([\d.]+)%"', chosen
+    )
+    assert rows == [("phone", "100.0"), ("desktop", "66.7")]
+
+
 @pytest.mark.parametrize("asked", ["chart=x", "chart=clicks&chart=opened", "chart=abandoned"])
 @pytest.mark.parametrize("page", ["", "first"])
 def test_a_figure_that_has_no_card_is_refused(known: Shop, page: str, asked: str) -> None:

@@ -28,18 +28,20 @@ FORMULA = re.compile(rf"^[\t\r\n]|[{SIGNS}](?<![^{STARTS}].)(?!(?<=\w .)(?:\s|$)
 Parts = Generator[str, None, None]
 
 
-def export(store: Store, question: Question, name: str, *, around: bool = False) -> Parts:
+def export(
+    store: Store, question: Question, name: str, separator: str = ",", *, around: bool = False
+) -> Parts:
     """Export the attempts that began in the period, bots marked, the events that came in it, or
     its daily counts. `around`: leave out what is damaged, which `store.damage` then says."""
     if name == "daily":
-        yield from table(store, question, "day")
+        yield from table(store, question, "day", separator)
         return
     page = _page(store, question, name, around)
-    yield lines([page.columns])
+    yield lines([page.columns], separator)
     while page.more is not None:
-        yield lines(page.rows)
+        yield lines(page.rows, separator)
         page = _page(store, question, name, around, page.more)
-    yield lines(page.rows)
+    yield lines(page.rows, separator)
 
 
 def _page(
@@ -60,15 +62,15 @@ def _page(
         return numbers.export(f"export_{name}", question.scope, start, around=True)
 
 
-def table(store: Store, question: Question, by: str) -> Parts:
+def table(store: Store, question: Question, by: str, separator: str = ",") -> Parts:
     """Export the counts for each value of a dimension, or of "day"."""
     with store.numbers() as numbers:
         rows, _ = numbers.by(question.scope, by, question.sort, question.limit)
     names = (*COUNTS, "open")
-    yield lines([(by, *names)])
+    yield lines([(by, *names)], separator)
     cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
     while some := [*islice(cells, PART)]:
-        yield lines(some)
+        yield lines(some, separator)
 
 
 def safe(cell: Any) -> Any:
@@ -79,8 +81,8 @@ def safe(cell: Any) -> Any:
     return cell
 
 
-def lines(rows: Iterable[Iterable[Any]]) -> str:
+def lines(rows: Iterable[Iterable[Any]], separator: str = ",") -> str:
     """Return rows as CSV, each cell made safe."""
     text = io.StringIO()
-    csv.writer(text).writerows(map(safe, row) for row in rows)
+    csv.writer(text, delimiter=separator).writerows(map(safe, row) for row in rows)
     return text.getvalue()

@@ -1,6 +1,8 @@
 """The dashboard's numbers as data: `stats.json`, exports as CSV, and the newest events."""
 
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -23,6 +25,8 @@ PARTS = (
     query("by", "What to divide by.", enum=[*BY]),
     query("sort", "Which count is greatest first.", enum=[*SORTS]),
 )
+SEPARATORS = (",", ";")
+SEPARATOR = query("separator", "What stands between cells.", enum=[*SEPARATORS])
 DATE = STRING | {"format": "date"}
 COUNTED = {name: {"type": "integer"} for name in (*COUNTS, "open")}
 NUMBERS = {
@@ -77,19 +81,30 @@ def totals() -> Response:
     return jsonify(read(lambda numbers: answer(numbers, asked)))
 
 
-@routes.get("/export/<any(attempts, events, daily):name>.csv", **_data({"text/csv": {}}, *PERIOD))
+@routes.get(
+    "/export/<any(attempts, events, daily):name>.csv", **_data({"text/csv": {}}, *PERIOD, SEPARATOR)
+)
 def export(name: str) -> Response:
     """Try-ons, events or days as CSV."""
-    asked = question()
-    return _csv(name, asked, exports.export(services().store, asked, name))
+    asked = question("separator")
+    return _csv(name, asked, exports.export(services().store, asked, name, _separator()))
 
 
-@routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS))
+@routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS, SEPARATOR))
 def table() -> Response:
-    """The counts for each value of a dimension as CSV."""
-    asked = question()
+    """The counts for each value of a dimension as CSV, all of them unless a limit is asked for."""
+    asked = question("separator")
+    if not request.args.get("limit"):
+        asked = replace(asked, limit=sys.maxsize)
     by = asked.by or "product_id"
-    return _csv(f"by-{by}", asked, exports.table(services().store, asked, by))
+    return _csv(f"by-{by}", asked, exports.table(services().store, asked, by, _separator()))
+
+
+def _separator() -> str:
+    separator = request.args.get("separator") or ","
+    if separator not in SEPARATORS:
+        raise Problem("bad_request", "separator: must be , or ;", parameter="separator")
+    return separator
 
 
 @routes.get(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from storage.events import now_ms
+from storage.events import Entry, now_ms
 from storage.funnel import COUNTS, local_day
 from storage.sqlite.maintenance import SQLiteMaintenance
 from storage.sqlite.store import SQLiteStore
@@ -18,6 +18,8 @@ from tests.routes.dashboard.merchant import BASIC, log_in, stats
 from tests.servers import ALONE, Shop, Vendor, eventually, running_shop, unique
 from tests.storage.histories import (
     ZONE,
+    attempt_id,
+    click,
     moment,
     small_history,
 )
@@ -243,3 +245,26 @@ def test_another_time_zone_moves_the_numbers_to_its_days_while_the_app_runs(
             ("2026-11-01", 4),
             ("2026-11-02", 2),
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("daily", "day;impressions;"), ("table", "product_id;"), ("events", "id;")]
+)
+def test_cells_are_separated_as_is_asked_for(known: Shop, name: str, head: str) -> None:
+    address = f"{known.url}/dashboard/export/{name}.csv"
+    asked = DAYS | {"separator": ";"}
+    answer = known.http.get(address, params=asked, auth=BASIC)
+    assert answer.text.startswith(head)
+    refused = known.http.get(address, params=asked | {"separator": "|"}, auth=BASIC)
+    assert (refused.status_code, refused.json()["parameter"]) == (400, "separator")
+
+
+@pytest.mark.slow
+def test_a_breakdown_is_exported_whole(tmp_path: Path, vendor: Vendor) -> None:
+    noon = moment("2026-11-01T12:00")
+    clicks = (click(attempt_id(noon, n), product_id=f"sku-{n}") for n in range(1_001))
+    with closing(SQLiteStore(tmp_path / "tryon.db", ZoneInfo("UTC"))) as store:
+        store.commit([Entry((each,)) for each in clicks])
+    with running_shop(tmp_path, vendor, **ALONE) as shop:
+        assert len(export(shop, "table", **DAYS)) == 1_001
+        assert len(export(shop, "table", **DAYS, limit="3")) == 3

@@ -28,7 +28,7 @@ from benchmarks.contenders import Bench
 from proxy.numbers.questions import today
 from proxy.settings import load
 from proxy.tryon.keys import new_token
-from proxy.web import request as web
+from proxy.web import access_log
 from storage.events import Entry, Receipt, UpstreamCall, event, new_attempt_id, now_ms
 from storage.sqlite import batch
 from storage.sqlite.connection import connect
@@ -94,7 +94,7 @@ def _app(bench: Bench, path: Path) -> Iterator[FlaskClient]:
         "Basic " + b64encode(f"merchant:{PASSWORD}".encode()).decode()
     )
     # No log lines between the tables.
-    with patch.object(web, "sys", SimpleNamespace(stdout=io.StringIO())):
+    with patch.object(access_log, "sys", SimpleNamespace(stdout=io.StringIO())):
         entered = client.post(
             "/dashboard/login",
             data={"password": PASSWORD},

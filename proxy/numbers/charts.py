@@ -106,8 +106,11 @@ def sparkline(name: str, title: str, days: Sequence[date], values: Sequence[floa
     return _chart("spark", name, title, _summary(days, values), SPARK, body)
 
 
-def funnel(name: str, title: str, steps: Sequence[tuple[str, int]]) -> Markup:
-    """Draw each step as a bar of its share of the first; between them stand who went on."""
+def funnel(
+    name: str, title: str, steps: Sequence[tuple[str, int]], rates: Sequence[float | None]
+) -> Markup:
+    """Draw each step as a bar of its share of the first; between them stands the rate of those who
+    went on, from the second step's on."""
     if not steps:
         return _empty(name, title)
     body, text, falls, height = Markup(""), "", "", ROW * len(steps) - 36
@@ -115,10 +118,10 @@ def funnel(name: str, title: str, steps: Sequence[tuple[str, int]]) -> Markup:
     for i, (label, count) in enumerate(steps):
         y = i * ROW
         if i:
-            rate = share(count, steps[i - 1][1])
+            rate = percent(rates[i - 1])
             text += f" {label}: {_number(count)}, {rate} of the step before."
             falls += f"M0 {y - 40}H{wide[i - 1]:g}L{wide[i]:g} {y + 26}H0z"
-            if steps[i - 1][1]:
+            if rates[i - 1] is not None:
                 body += Markup('<text y="{}">↓ {} went on</text>').format(y - 15, rate)
         else:
             text = f"{label}: {_number(count)}."
@@ -156,9 +159,9 @@ def _name(day: date, days: Sequence[date]) -> str:
     return f"{day:%H:%M}" if len(days) <= ONE_DAY else f"{_date(day, year=False)}, {day:%H:%M}"
 
 
-def share(part: float, whole: float) -> str:
-    """Format a share as a percentage; of nothing there is none."""
-    return f"{100 * part / whole:.1f}%" if whole else "—"
+def percent(rate: float | None) -> str:
+    """Format a rate as a percentage; of nothing there is none."""
+    return "—" if rate is None else f"{100 * rate:.1f}%"
 
 
 def key(entries: Mapping[str, str]) -> Markup:

@@ -221,7 +221,7 @@ def words_of_pages() -> dict[str, Any]:
         "breaker_words": BREAKER,
         "moment": _moment,
         "now_ms": now_ms(),
-        "percent": lambda rate: "—" if rate is None else f"{100 * rate:.1f}%",
+        "percent": charts.percent,
         "number": lambda value: "—" if value is None else f"{value:,}",
         "duration": timeline.duration,
         "written": written,

@@ -32,7 +32,7 @@ def draw(kind: str, values: list[int], title: str = "Sessions") -> Markup:
         case "sparkline":
             return charts.sparkline("c", title, seen, values)
         case "funnel":
-            return charts.funnel("c", title, [(title, value) for value in values])
+            return charts.funnel("c", title, [(title, n) for n in values], [0.5] * len(values[1:]))
         case _:
             ahead = ranges(3, FIRST + timedelta(len(values))) if values else []
             return charts.interval("c", title, seen, values, ahead)
@@ -168,17 +168,19 @@ def test_a_forecasts_fan_opens_at_the_last_day_seen():
 
 
 def test_a_funnel_shows_each_steps_share_and_rate():
-    chart = charts.funnel("c", "t", [("Clicks", 200), ("Sessions", 150), ("Launches", 50)])
+    chart = charts.funnel(
+        "c", "t", [("Clicks", 200), ("Sessions", 150), ("Launches", 50)], [0.75, 0.4]
+    )
     parts = [r.get("width") for r in read(chart).iter("rect") if r.get("class") == "part"]
     assert parts == ["100%", "75%", "25%"]
     assert "↓ 75.0% went on" in texts(chart)
-    assert "↓ 33.3% went on" in texts(chart)
+    assert "↓ 40.0% went on" in texts(chart)
 
 
 def test_of_nothing_there_is_no_rate():
-    chart = charts.funnel("c", "t", [("Clicks", 0), ("Sessions", 0)])
+    chart = charts.funnel("c", "t", [("Clicks", 0), ("Sessions", 0)], [None])
     assert texts(chart) == ["Clicks", "0", "Sessions", "0"]
-    assert charts.share(0, 0) == "—"
+    assert charts.percent(None) == "—"
 
 
 @pytest.mark.parametrize(

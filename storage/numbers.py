@@ -98,9 +98,12 @@ class Numbers(Protocol):
     ) -> dict[str, tuple[dict[str, Counts], int]]:
         """Count `by` each of some dimensions."""
 
+    def standing(self, scope: Scope, at_ms: int) -> Counts:
+        """Count from the attempts as they stood at a moment; also "underway": those launched that
+        could still end."""
+
     def hours(self, scope: Scope, at_ms: int) -> dict[str, list[Counts]]:
-        """Count, for each day of the scope, by hours since its midnight, from the attempts as they
-        stood at a moment; also "underway": those launched that could still end."""
+        """Count so for each day of the scope, by hours since its midnight."""
 
     def under_way(self, scope: Scope) -> UnderWay:
         """Count the try-ons that can still end. Quick: they are found by an index."""

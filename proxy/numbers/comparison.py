@@ -113,8 +113,8 @@ def before(
         return summed(settled)
     if str(first) < numbers.raw_since:
         return None
-    hours = numbers.hours(Scope(first, last, scope.filters), at_ms)
-    return summed([*settled, *(hour for each in hours.values() for hour in each)])
+    recent = numbers.standing(Scope(first, last, scope.filters), at_ms)
+    return summed([*settled, recent])
 
 
 def summed(counts: Iterable[Mapping[str, int]]) -> Counts:

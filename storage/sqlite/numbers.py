@@ -221,22 +221,30 @@ class SQLiteNumbers:
             for day, start, end in zip(scope.days, edges, edges[1:], strict=False)
         }
 
+    def standing(self, scope: Scope, at_ms: int) -> Counts:
+        (*counts, underway) = next(iter(self._stood(scope, at_ms)))
+        return _named_counts([n or 0 for n in counts]) | {"underway": underway or 0}
+
     def hours(self, scope: Scope, at_ms: int) -> dict[str, list[Counts]]:
-        start, end = self._edges(scope)
-        values = {"start": f"{start:012x}", "end": f"{min(end, at_ms):012x}", "at_ms": at_ms}
         bounds = self._bounds(scope)
         counted = {
             day: [(*NOTHING, 0)] * -(-(last - first) // HOUR_MS)
             for day, (first, last) in bounds.items()
         }
-        found = self._db.execute(query("hours"), values | _filters(scope))
-        for day, quarter, *counts in found:
+        for day, quarter, *counts in self._stood(scope, at_ms, "local_day", "quarter"):
             hour = (quarter * QUARTER_MS - bounds[day][0]) // HOUR_MS
             counted[day][hour] = tuple(map(add, counted[day][hour], counts))
         return {
             day: [_named_counts(counts) | {"underway": underway} for *counts, underway in hours]
             for day, hours in counted.items()
         }
+
+    def _stood(self, scope: Scope, at_ms: int, *by: str) -> Cursor:
+        start, end = self._edges(scope)
+        values = {"start": f"{start:012x}", "end": f"{min(end, at_ms):012x}", "at_ms": at_ms}
+        columns = f"{_columns(by)}{SUMS}, sum(underway)"
+        sql = f"SELECT {columns} FROM ({query('stood')}) {_group(by)}"
+        return self._db.execute(sql, values | _filters(scope))
 
     def under_way(self, scope: Scope) -> UnderWay:
         values = {"first": str(scope.first), "last": str(scope.last)} | _filters(scope)

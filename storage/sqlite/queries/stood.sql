@@ -1,23 +1,23 @@
--- Attempts by day and quarter of an hour of their first click, as they stood at :at_ms.
--- Every zone's days begin at a quarter. An id begins with its time.
+-- What each attempt added to the totals as it stood at :at_ms, and by the quarter of an hour of its
+-- first click: every zone's days begin at one. An id begins with its time.
 SELECT
     local_day, first_ms / 900000 AS quarter,
     0 AS impressions,
-    count(*) AS clicks,
-    sum(was_created) AS created,
-    sum(outcome = 'create_failed' AND NOT was_created) AS create_failed,
-    sum(clicks - 1) AS reused,
-    sum(was_opened) AS opened,
-    sum(outcome = 'completed') AS completed,
-    sum(outcome = 'abandoned') AS abandoned,
-    sum(outcome = 'failed') AS failed,
-    sum(outcome = 'cancelled') AS cancelled,
-    sum(outcome = 'other') AS other,
-    sum(outcome = 'expired' AND NOT was_opened) AS expired_unlaunched,
-    sum(outcome = 'expired' AND was_opened) AS expired_unreported,
+    1 AS clicks,
+    was_created AS created,
+    outcome = 'create_failed' AND NOT was_created AS create_failed,
+    clicks - 1 AS reused,
+    was_opened AS opened,
+    outcome = 'completed' AS completed,
+    outcome = 'abandoned' AS abandoned,
+    outcome = 'failed' AS failed,
+    outcome = 'cancelled' AS cancelled,
+    outcome = 'other' AS other,
+    outcome = 'expired' AND NOT was_opened AS expired_unlaunched,
+    outcome = 'expired' AND was_opened AS expired_unreported,
     0 AS launch_ms_sum,
     0 AS complete_ms_sum,
-    sum(outcome = 'open' AND was_opened) AS underway
+    outcome = 'open' AND was_opened AS underway
 FROM (
     SELECT
         *,
@@ -38,4 +38,3 @@ FROM (
             AND (:channel IS NULL OR channel = :channel)
     )
 )
-GROUP BY 1, 2

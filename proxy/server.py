@@ -23,7 +23,8 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy import metrics
-from proxy.catalog import products
+from proxy.catalog import kept
+from proxy.catalog.entries import CatalogError
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, keep, load
 from proxy.tryon import state
@@ -62,11 +63,10 @@ def usable_settings() -> Settings:
             raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
         if folders := unwritable(settings.database):
             raise CannotStart(f"Must be writable: {'; '.join(folders)}")
-        if settings.catalog:
-            products.keep(settings.catalog)
+        kept.keep(settings)
     except SettingsError as error:
         raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
-    except products.CatalogError as error:
+    except CatalogError as error:
         raise CannotStart(f"TRYON_CATALOG cannot be used. {error}") from None
     keep(settings)
     state.codes(settings.public_url)

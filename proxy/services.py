@@ -4,8 +4,7 @@ from pathlib import Path
 
 from flask import current_app
 
-from proxy.catalog import products
-from proxy.catalog.products import Catalog
+from proxy.catalog import kept
 from proxy.settings import Settings
 from proxy.threads import Threads
 from proxy.tryon import expiry
@@ -43,7 +42,7 @@ class Services:
         opened = open_database(settings.database, settings.timezone)
         opened.maintenance.ensure_timezone()
         self.store = opened.store
-        self.catalog: Catalog = products.current(settings.catalog) if settings.catalog else {}
+        self.catalog = kept.current(settings)
         self.links = Links(settings.public_url)
         self.live = Live(self.store, self.links)
         # A commit on a thread of its own: an fsync on the event loop would stall all.

@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import ConfigDict, SecretStr
 from pydantic.dataclasses import dataclass
 
+from proxy import catalog_rules as rules
 from proxy import plans as pricing
 from proxy import settings_values as values
 
@@ -108,9 +109,16 @@ class Settings:
     the vendor."""
 
     catalog: Path | None = setting(values.file, note="any product")
-    """A CSV or JSON file of products (product_id, category, title, image_url, page_url,
-    asset_urls). When set, only these can be tried on, and what is known of them comes from it, not
-    from the browser. A file without a product stops the start; at a reload the products stay."""
+    """A file of products, in a format that is recognised by its content: `docs/catalog.md`. When
+    set, only these can be tried on, and what is known of them comes from it, not from the browser.
+    A file without a product stops the start; at a reload the products stay."""
+
+    catalog_rules: tuple[rules.Rule, ...] = setting(
+        rules.parse, note="a type or tag with a category's name", absent=()
+    )
+    """What of a shop system's feed can be tried on, as JSON:
+    `{"footwear": {"product_type": "Shoes*", "tag": "try-on"}}`. The first rule that matches names
+    the category; what none knows is not in the catalogue."""
 
     launch_hosts: frozenset[str] = setting(values.each(values.host), "launch.tryon-api.com")
     """The hosts to which a shopper may be sent, comma-separated; with the port where it isn't

@@ -122,8 +122,8 @@ def test_a_reload_with_what_is_wrong_is_refused_and_the_workers_go_on(
             eventually(lambda: word in shop.logged()[before:] or shop.process.poll() is not None)
             assert shop.process.poll() is None, shop.logged()
 
-        catalog.write_text(good + "sku<2,footwear\n")
-        reload_and_hear("products.csv: line 3")
+        catalog.write_text("<!doctype html><title>Log in</title>")
+        reload_and_hear("products.csv: it is an HTML page")
         catalog.write_text("product_id,category\n")
         reload_and_hear("products.csv: there is no product in it")
         catalog.unlink()

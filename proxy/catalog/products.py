@@ -1,10 +1,6 @@
-"""The merchant's catalogue, a CSV or JSON file, which replaces what a browser says of a product."""
+"""A product of the merchant's catalogue, which replaces what a browser says of it."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -13,10 +9,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import PydanticCustomError
 
 # Markup, segments that a path loses on its way, and what stands for bytes that were no text are no
 # id in any shop.
@@ -30,7 +25,8 @@ PRODUCT_ID = {  # as near as JSON Schema comes to it
     "description": "As the shop writes it: printable characters of any script, and spaces.",
 }
 CATEGORY = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-URL = r"^https?://[!-~]{1,2000}$"
+URL = r"https?://[!-~]{1,2000}"
+NO_URL = "must be a URL that begins with https:// or http://"
 
 
 def _split(value: Any) -> Any:
@@ -50,9 +46,16 @@ def _product_id(text: str) -> str:
 
 
 ProductID = Annotated[str, AfterValidator(_product_id), WithJsonSchema(PRODUCT_ID)]
-OptionalURL = Annotated[
-    Annotated[str, Field(pattern=URL)] | None, BeforeValidator(lambda value: value or None)
-]
+
+
+def _url(text: str) -> str:
+    if not re.fullmatch(URL, text):
+        raise PydanticCustomError("url", NO_URL)
+    return text
+
+
+URLText = Annotated[str, AfterValidator(_url)]
+OptionalURL = Annotated[URLText | None, BeforeValidator(lambda value: value or None)]
 
 
 class Product(BaseModel):
@@ -63,67 +66,4 @@ class Product(BaseModel):
     title: str = Field(default="", max_length=200)
     image_url: OptionalURL = None
     page_url: OptionalURL = None
-    asset_urls: Annotated[
-        tuple[Annotated[str, Field(pattern=URL)], ...], BeforeValidator(_split)
-    ] = ()
-
-
-class CatalogError(ValueError):
-    """A catalogue that cannot be read; the message names the file, the entry and the field."""
-
-
-Catalog = dict[str, Product]
-_kept: dict[Path, Catalog] = {}
-
-
-def keep(path: Path) -> None:
-    """Read the products for this process and those that are forked from it.
-
-    :raises CatalogError: they cannot be used; what was kept before stays.
-    """
-    _kept[path] = load(path)
-
-
-def current(path: Path) -> Catalog:
-    """Return the products that were kept, or read them."""
-    return _kept.get(path) or load(path)
-
-
-def load(path: Path) -> Catalog:
-    """Read the products by id, from a CSV with a header line or a JSON list of objects.
-
-    :raises CatalogError: at the first entry that is wrong, or an id that stands twice; or there is
-        no product, since without a catalogue every product can be tried on.
-    """
-    products: Catalog = {}
-    for place, row in _rows(path):
-        try:
-            product = Product.model_validate(row)
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise CatalogError(f"{path}: {place}, {field}: {first['msg']}") from None
-        if product.product_id in products:
-            raise CatalogError(f"{path}: {place}: {product.product_id} stands there twice")
-        products[product.product_id] = product
-    if not products:
-        raise CatalogError(f"{path}: there is no product in it; to allow any, unset TRYON_CATALOG")
-    return products
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Any]]:
-    try:
-        text = path.read_text("utf-8-sig")
-        if path.suffix.lower() == ".json":
-            for number, entry in enumerate(from_json(text), 1):
-                yield f"entry {number}", entry
-            return
-    except (OSError, ValueError, TypeError) as error:
-        raise CatalogError(f"{path}: {error}") from None
-    rows, line = csv.DictReader(io.StringIO(text, newline="")), 1
-    try:
-        for row in rows:
-            line = rows.line_num
-            yield f"line {line}", {key: value for key, value in row.items() if value}
-    except csv.Error as error:  # a quote that nothing closes swallows the lines after it
-        raise CatalogError(f"{path}: after line {line}: {error}") from None
+    asset_urls: Annotated[tuple[URLText, ...], BeforeValidator(_split)] = ()

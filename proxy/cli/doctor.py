@@ -11,7 +11,8 @@ import requests
 from rich.markup import escape
 from rich.table import Table
 
-from proxy.catalog import products
+from proxy.catalog import kept
+from proxy.catalog.entries import CatalogError
 from proxy.cli.context import console, opened, printable
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
@@ -84,9 +85,14 @@ def _catalog(settings: Settings) -> Check:
     if settings.catalog is None:
         return Check("catalogue", None, "none: any product of a supported category is accepted")
     try:
-        catalog = products.load(settings.catalog)
-    except products.CatalogError as error:
-        return Check("catalogue", False, str(error), "Correct the file named by TRYON_CATALOG.")
+        catalog = kept.load(settings.catalog, settings)
+    except CatalogError as error:
+        return Check(
+            "catalogue",
+            False,
+            str(error),
+            "Correct the file named by TRYON_CATALOG, or TRYON_CATALOG_RULES.",
+        )
     strange = {product.category for product in catalog.values()} - set(settings.categories)
     if strange:
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."

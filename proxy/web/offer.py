@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from proxy.catalog.products import Catalog, Product
+from proxy.catalog.kept import Catalog
+from proxy.catalog.products import Product
 from proxy.tryon.keys import ClickKeys
 from proxy.web.problems import Problem
 

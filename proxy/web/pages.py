@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, make_response, request
 
-from proxy.catalog.products import Catalog
+from proxy.catalog.kept import Catalog
 from proxy.settings import Settings
 from proxy.tryon.keys import ClickKeys, new_token
 from proxy.web import i18n

@@ -105,6 +105,7 @@ def test_no_secret_is_shown(name: str) -> None:
 def test_every_setting_can_come_from_a_file(name: str, tmp_path: Path) -> None:
     samples = LEAST | {"TRYON_CALLBACK_SECRET": WHSEC, "TRYON_DAILY_SESSIONS": "5"}
     samples |= {"TRYON_MONTHLY_SESSIONS": "50", "TRYON_WORKERS": "3", "TRYON_PLANS": "[]"}
+    samples |= {"TRYON_CATALOG_RULES": '{"footwear": {"product_type": "Shoes*"}}'}
     samples |= {"TRYON_DASHBOARD_PASSWORD": "open", "TRYON_METRICS_TOKEN": "scrape"}
     rates = ("TRYON_PRODUCT_RATE", "TRYON_SESSION_RATE", "TRYON_CALL_RATE")
     samples |= dict.fromkeys(rates, "9/hour") | {"TRYON_CLICK_SECRET": "k" * 32}
@@ -341,6 +342,23 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_CATEGORIES", "footwear,,bags"),
         ("TRYON_CATEGORIES", "x" * 65),
         ("TRYON_CATALOG", "/nowhere/products.csv"),
+        *(
+            ("TRYON_CATALOG_RULES", wrong)
+            for wrong in (
+                "{",
+                "[]",
+                "{}",
+                "[" * 10_000,
+                '{"Foot Wear": {"tag": "x"}}',
+                '{"footwear": {}}',
+                '{"footwear": []}',
+                '{"footwear": "shoes"}',
+                '{"footwear": {"colour": "red"}}',
+                '{"footwear": {"tag": ""}}',
+                '{"footwear": {"tag": ["a", 1]}}',
+                '{"footwear": {"tag": "a"}, "footwear": {"tag": "b"}}',
+            )
+        ),
         ("TRYON_LAUNCH_HOSTS", "https://launch.example"),
         ("TRYON_LAUNCH_HOSTS", "*.launch.example"),
         ("TRYON_LAUNCH_HOSTS", "launch.example:99999"),

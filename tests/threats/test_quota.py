@@ -310,9 +310,9 @@ def test_with_a_catalogue_the_browsers_word_counts_for_nothing(
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("products.csv", "product_id,category\nsku-1,footwear\nsku<2,footwear\n",
-         ["line 3", "product_id"]),
-        ("products.json", '[{"product_id": "sku-1"}]', ["entry 1", "category"]),
+        ("products.csv", "product_id,category\nsku<2,footwear\n",
+         ["line 2", "product_id"]),
+        ("products.json", '[{"product_id": "sku-1"}]', ["line 1", "category"]),
     ],
 )  # fmt: skip
 def test_a_wrong_catalogue_stops_the_start_and_says_where(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from proxy.catalog import demo
-from proxy.catalog.products import load
 from simulator.vendor import CATEGORIES
+from tests.proxy.catalog.test_kept import load
 from tests.servers import ROOT
 
 PICTURES = ROOT / "static/demo"

@@ -42,6 +42,7 @@ class Feed:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._titles: dict[str, str] = {}
+        self.rows = 0  # that were read
         try:
             self._recognise()
         except OSError as error:
@@ -56,8 +57,19 @@ class Feed:
 
         :raises CatalogError: there is no reading on.
         """
-        for entry in self._format.read(self._rows):
+        for entry in self._format.read(self._counted):
             yield entry if isinstance(entry, LeftOut) else self._product(entry, rules, known)
+
+    def title(self, name: str) -> str:
+        """Return what the column is called in the file that has a field of `Product`."""
+        column = self._format.columns.get(name, name)
+        return self._titles.get(column, column)
+
+    def _counted(self) -> Rows:
+        self.rows = 0
+        for row in self._rows():
+            self.rows += 1
+            yield row
 
     def _recognise(self) -> None:
         with self._path.open("rb") as file:
@@ -123,7 +135,7 @@ class Feed:
         if entry.parent:
             parent = known(entry.parent)
             if parent is None:
-                return LeftOut(entry.line, self._title("parent"), NO_PARENT)
+                return LeftOut(entry.line, self.title("parent"), NO_PARENT)
             fields["category"] = parent.category
             fields["image_url"] = fields["image_url"] or parent.image_url
         elif not fields.get("category") and (category := category_of(rules, entry.said)):
@@ -134,11 +146,8 @@ class Feed:
             return entry.line, Product.model_validate(fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            column = self._format.columns.get(str(first["loc"][0]), "") if first["loc"] else ""
-            return LeftOut(entry.line, self._title(column), first["msg"])
-
-    def _title(self, column: str) -> str:
-        return self._titles.get(column, column)
+            column = self.title(str(first["loc"][0])) if first["loc"] else ""
+            return LeftOut(entry.line, column, first["msg"])
 
 
 def _encoding(path: Path, head: bytes) -> str:

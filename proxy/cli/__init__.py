@@ -11,6 +11,7 @@ import click
 # Where each command is defined, under its own name. Its module is imported when it is called:
 # nobody waits for what another command needs.
 COMMANDS = {
+    "proxy.cli.catalog": ("catalog",),
     "proxy.cli.copies": ("backup", "restore"),
     "proxy.cli.demo": ("demo",),
     "proxy.cli.demo_history": ("demo-data",),

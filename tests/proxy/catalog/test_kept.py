@@ -109,7 +109,8 @@ def test_of_an_id_that_stands_there_twice_the_first_counts(
         "b": "bags",
     }
     assert caplog.messages == [
-        f"{path}: 1 rows were left out, first line 4, product_id: a stands there twice"
+        f"{path}: 1 rows left out, first line 4, product_id: a stands there twice; "
+        "`tryon catalog check` lists them"
     ]
 
 

@@ -1,0 +1,81 @@
+"""A feed read from its first row to its last, and an account of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from proxy.catalog.entries import CatalogError, LeftOut
+from proxy.catalog.feed import Feed
+from proxy.catalog.products import Product
+from proxy.catalog_rules import Rule, by_name
+from proxy.settings import Settings
+
+NOTHING = "there is no product in it"
+
+
+class Products(Protocol):
+    """Where the products of a feed are put."""
+
+    def get(self, product_id: str) -> Product | None: ...
+
+    def add(self, product: Product) -> bool:
+        """Add a product; False if there is one with its id."""
+
+
+@dataclass
+class Reading:
+    """What a feed gave. Of what was left out the first is kept, or all where `keeps_all`."""
+
+    format: str
+    encoding: str
+    rows: int = 0
+    categories: Counter[str] = field(default_factory=Counter)
+    left_out: int = 0
+    reasons: list[LeftOut] = field(default_factory=list)
+    keeps_all: bool = False
+
+    @property
+    def products(self) -> int:
+        return self.categories.total()
+
+    def leave_out(self, row: LeftOut) -> None:
+        self.left_out += 1
+        if self.keeps_all or not self.reasons:
+            self.reasons.append(row)
+
+    def demand_products(self) -> None:
+        """Require that there is one, since without a catalogue every product can be tried on.
+
+        :raises CatalogError: there is none.
+        """
+        if not self.products:
+            why = f" ({self.reasons[0]})" if self.reasons else ""
+            raise CatalogError(f"{NOTHING}{why}; to allow any, unset TRYON_CATALOG")
+
+
+def rules_of(settings: Settings) -> Sequence[Rule]:
+    return settings.catalog_rules or by_name(settings.categories)
+
+
+def read(path: Path, rules: Sequence[Rule], into: Products, *, keeps_all: bool = False) -> Reading:
+    """Read a file's products.
+
+    :raises CatalogError: it is no feed that can be read to its end.
+    """
+    feed = Feed(path)
+    reading = Reading(feed.format, feed.encoding, keeps_all=keeps_all)
+    reading.categories.update(dict.fromkeys((rule.category for rule in rules), 0))
+    for found in feed.products(rules, into.get):
+        if isinstance(found, LeftOut):
+            reading.leave_out(found)
+            continue
+        line, product = found
+        if into.add(product):
+            reading.categories[product.category] += 1
+        else:
+            again = f"{product.product_id} stands there twice"
+            reading.leave_out(LeftOut(line, feed.title("product_id"), again))
+    reading.rows = feed.rows
+    return reading

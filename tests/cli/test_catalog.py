@@ -1,0 +1,53 @@
+"""`tryon catalog check`: what a feed gives, told before it is used."""
+
+import csv
+import io
+import json
+import shutil
+
+from tests.cli.terminal import told
+from tests.proxy.catalog.feeds import RULES, SAMPLES
+from tests.servers import Shop
+
+LEFT_OUT = {"line": 4, "column": "", "reason": "no rule knows it"}
+
+
+def test_it_shows_what_a_feed_gives(shop: Shop) -> None:
+    shop.environ["TRYON_CATALOG_RULES"] = RULES
+    shutil.copy(SAMPLES / "google.tsv", shop.folder / "feed")
+    assert told(shop, "catalog", "check", "feed").splitlines() == [
+        "feed: Google Merchant Center, TSV, utf-8-sig",
+        "3 rows, 2 products",
+        "  footwear                         1",
+        "  eyewear                          1",
+        "1 left out",
+        "       4                        no rule knows it",
+    ]
+    found = json.loads(told(shop, "catalog", "check", "feed", "--json"))
+    assert found == {
+        "source": "feed",
+        "format": "Google Merchant Center, TSV",
+        "encoding": "utf-8-sig",
+        "rows": 3,
+        "products": 2,
+        "categories": {"footwear": 1, "eyewear": 1},
+        "left_out": [LEFT_OUT],
+    }
+    shop.environ["TRYON_CATALOG"] = "feed"
+    (row,) = csv.DictReader(io.StringIO(told(shop, "catalog", "check", "--csv")))
+    assert row == {name: str(value) for name, value in LEFT_OUT.items()}
+
+
+def test_it_says_which_rule_finds_nothing(shop: Shop) -> None:
+    (shop.folder / "feed").write_text("id,title,link\n1,Boot,\n")
+    shop.environ["TRYON_CATALOG_RULES"] = '{"footwear": {"title": "B*"}, "hats": {"title": "H*"}}'
+    shown = told(shop, "catalog", "check", "feed")
+    assert "  hats                             0  (not in TRYON_CATEGORIES)" in shown
+
+
+def test_without_a_product_it_fails(shop: Shop) -> None:
+    (shop.folder / "feed").write_text("id,title,link\n1,Boot,\n")
+    assert "no rule knows it" in told(shop, "catalog", "check", "feed", status=1)
+    (shop.folder / "feed").write_text("<html>Log in</html>")
+    assert "feed: it is an HTML page" in told(shop, "catalog", "check", "feed", status=1)
+    assert "name a FILE, or set TRYON_CATALOG" in told(shop, "catalog", "check", status=2)

@@ -23,7 +23,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.ggevent import GeventWorker
 
 from proxy import metrics
-from proxy.catalog import kept
+from proxy.catalog import apart
 from proxy.catalog.entries import CatalogError
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, keep, load
@@ -63,7 +63,7 @@ def usable_settings() -> Settings:
             raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
         if folders := unwritable(settings.database):
             raise CannotStart(f"Must be writable: {'; '.join(folders)}")
-        kept.keep(settings)
+        apart.prepare(settings)
     except SettingsError as error:
         raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
     except CatalogError as error:

@@ -42,7 +42,7 @@ class Services:
         opened = open_database(settings.database, settings.timezone)
         opened.maintenance.ensure_timezone()
         self.store = opened.store
-        self.catalog = kept.current(settings)
+        self.catalog = kept.catalog(settings)
         self.links = Links(settings.public_url)
         self.live = Live(self.store, self.links)
         # A commit on a thread of its own: an fsync on the event loop would stall all.
@@ -76,6 +76,8 @@ class Services:
         self.static = _static(settings)
         self.threads = Threads(2)
         expiry.start(self.store, self.writer, opened.jobs)
+        if self.catalog:
+            expiry.repeat("catalogue", self.catalog.tend)
 
 
 def services() -> Services:

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from storage.products import NewProductRows, ProductRows
 from storage.sqlite import backup as copies
 from storage.sqlite.backup import backup, restore
 from storage.sqlite.connection import VERSION, WAL_IS_SAFE, Error
 from storage.sqlite.counters import SQLiteCounters
 from storage.sqlite.jobs import SQLiteJobs
 from storage.sqlite.maintenance import SQLiteMaintenance
+from storage.sqlite.products import SQLiteNewProducts, SQLiteProducts
 from storage.sqlite.store import SQLiteStore
 from storage.store import Counters, Engine, Jobs, Maintenance, StorageUnavailable, Store
 
 __all__ = ["Database", "backup", "engine", "open_counters", "open_database", "private_counters"]
-__all__ += ["restore"]
+__all__ += ["new_products", "open_products", "restore"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,16 @@ def _counters(path: Path) -> Counters:
         return SQLiteCounters(path)
     except Error as error:
         raise StorageUnavailable(f"{path}: {error}") from error
+
+
+def open_products(path: Path) -> ProductRows:
+    """Open a catalogue's products. :raises StorageUnavailable: they cannot be read."""
+    return SQLiteProducts(path)
+
+
+def new_products(path: Path) -> NewProductRows:
+    """Make a file for a catalogue's products. :raises StorageUnavailable: it cannot be made."""
+    return SQLiteNewProducts(path)
 
 
 def compact(path: Path, zone: ZoneInfo) -> int:

@@ -1,59 +1,97 @@
-"""The products of the catalogue, read once for all workers."""
+"""The catalogue as the workers have it: products looked up in the copy that is kept on disk."""
 
-import logging
+import time
 from pathlib import Path
 
-from proxy.catalog.entries import CatalogError
+from proxy.catalog import apart
 from proxy.catalog.products import Product
-from proxy.catalog.reading import Reading, read, rules_of
+from proxy.catalog.source import Source, State, source_of
+from proxy.refusals import Refusal
 from proxy.settings import Settings
+from storage.database import open_products
+from storage.products import ProductRows
+from storage.store import StorageUnavailable
+
+AGAIN_AFTER_S = 60.0  # where there is no copy, or a try ended without a word
 
 
-class Catalog(dict[str, Product]):
-    """Products by their ids."""
+class CatalogUnavailable(Refusal):
+    """There is no copy of the catalogue yet, so that nothing is known to be in it."""
 
-    def add(self, product: Product) -> bool:
-        return self.setdefault(product.product_id, product) is product
-
-
-_kept: dict[Path, Catalog] = {}
-
-log = logging.getLogger("tryon.catalog")
+    def __init__(self) -> None:
+        super().__init__("catalog_unavailable", wait_s=5)
 
 
-def keep(settings: Settings) -> None:
-    """Read the products for this process and those that are forked from it.
+class Catalog:
+    """The products that can be tried on; without a source any can, and it is false."""
 
-    :raises CatalogError: they cannot be used; what was kept before stays.
+    def __init__(self, source: Source | None) -> None:
+        self._source = source
+        self._rows: ProductRows | None = None
+        self._file: Path | None = None  # of the rows
+        self._again = 0.0
+        self.state = State()
+        self.look()
+
+    def __bool__(self) -> bool:
+        return self._source is not None
+
+    def __len__(self) -> int:
+        return self.state.copy.products if self.state.copy else 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._rows is not None
+
+    def get(self, product_id: str) -> Product | None:
+        """Find a product; none is found where there is no copy."""
+        row = self._rows.get(product_id) if self._rows else None
+        return Product.of(row) if row else None
+
+    def first(self) -> str | None:
+        """Return the id of the feed's first product."""
+        return self._rows.first() if self._rows else None
+
+    def demand(self) -> None:
+        """Require that it is known what can be tried on.
+
+        :raises CatalogUnavailable: it is not.
+        """
+        if self._source and not self.is_open:
+            raise CatalogUnavailable
+
+    def look(self) -> None:
+        """Take the newest copy, if it is another than the one at hand."""
+        if self._source is None:
+            return
+        state = self._source.state()
+        if state.copy and (file := self._source.file_of(state.copy)) != self._file:
+            try:
+                self._rows, self._file = open_products(file), file
+            except StorageUnavailable:  # it is gone already: there is a newer one, or will be
+                return
+        if state.copy or not self._rows:
+            self.state = state
+
+    def tend(self) -> None:
+        """Take the newest copy; have one read where there is none."""
+        self.look()
+        if self._source is None or self._rows or time.monotonic() < self._again:
+            return
+        self._again = time.monotonic() + AGAIN_AFTER_S
+        with self._source.turn(wait=False) as turn:
+            if turn is not None:
+                apart.refresh(self._source, turn)
+        self.look()
+
+
+def catalog(settings: Settings) -> Catalog:
+    """Open the copy for a worker; it is made where no server has prepared one.
+
+    :raises CatalogError: it cannot be.
     """
-    if settings.catalog:
-        _kept[settings.catalog] = load(settings.catalog, settings)
-
-
-def current(settings: Settings) -> Catalog:
-    """Return the products that were kept, or read them; none where any can be tried on."""
-    path = settings.catalog
-    return (_kept.get(path) or load(path, settings)) if path else Catalog()
-
-
-def load(path: Path, settings: Settings) -> Catalog:
-    """Read the products by id, and log how many rows were left out.
-
-    :raises CatalogError: there is none.
-    """
-    products = Catalog()
-    try:
-        reading = read(path, rules_of(settings), products)
-        reading.demand_products()
-    except CatalogError as error:
-        raise CatalogError(f"{path}: {error}") from None
-    _say(path, reading)
-    return products
-
-
-def _say(path: Path, reading: Reading) -> None:
-    if reading.left_out:
-        number, first = reading.left_out, reading.reasons[0]
-        log.warning(
-            "%s: %d rows left out, first %s; `tryon catalog check` lists them", path, number, first
-        )
+    found = Catalog(source_of(settings))
+    if found and not found.is_open:
+        apart.prepare(settings)
+        found.look()
+    return found

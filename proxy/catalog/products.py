@@ -13,6 +13,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from storage.products import ProductRow
+
 # Markup, segments that a path loses on its way, and what stands for bytes that were no text are no
 # id in any shop.
 NAMING = re.compile(r'(?!\.+$)[^<>"\\\ufffd]{1,128}')
@@ -67,3 +69,19 @@ class Product(BaseModel):
     image_url: OptionalURL = None
     page_url: OptionalURL = None
     asset_urls: Annotated[tuple[URLText, ...], BeforeValidator(_split)] = ()
+
+    @classmethod
+    def of(cls, row: ProductRow) -> "Product":
+        """Return the product of a row, which was checked when it was stored."""
+        fields = row._asdict()
+        return cls.model_construct(**fields | {"asset_urls": tuple(row.asset_urls.split())})
+
+    def row(self) -> ProductRow:
+        return ProductRow(
+            self.product_id,
+            self.category,
+            self.title,
+            self.image_url,
+            self.page_url,
+            " ".join(self.asset_urls),
+        )

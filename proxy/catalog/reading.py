@@ -9,8 +9,7 @@ from typing import Protocol
 from proxy.catalog.entries import CatalogError, LeftOut
 from proxy.catalog.feed import Feed
 from proxy.catalog.products import Product
-from proxy.catalog_rules import Rule, by_name
-from proxy.settings import Settings
+from proxy.catalog_rules import Rule
 
 NOTHING = "there is no product in it"
 
@@ -53,10 +52,6 @@ class Reading:
         if not self.products:
             why = f" ({self.reasons[0]})" if self.reasons else ""
             raise CatalogError(f"{NOTHING}{why}; to allow any, unset TRYON_CATALOG")
-
-
-def rules_of(settings: Settings) -> Sequence[Rule]:
-    return settings.catalog_rules or by_name(settings.categories)
 
 
 def read(path: Path, rules: Sequence[Rule], into: Products, *, keeps_all: bool = False) -> Reading:

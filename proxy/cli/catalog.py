@@ -8,8 +8,9 @@ import click
 from rich.markup import escape
 
 from proxy.catalog.entries import CatalogError
-from proxy.catalog.kept import Catalog
-from proxy.catalog.reading import Reading, read, rules_of
+from proxy.catalog.reading import Reading
+from proxy.catalog.refreshing import rehearse
+from proxy.catalog.source import rules_of
 from proxy.cli.context import console, load_settings, printable, put
 from proxy.numbers.exports import lines
 
@@ -36,7 +37,7 @@ def check(source: str | None, as_json: bool, as_csv: bool) -> None:
     if source is None:
         raise click.UsageError("name a FILE, or set TRYON_CATALOG")
     try:
-        reading = read(Path(source), rules_of(settings), Catalog(), keeps_all=True)
+        reading = rehearse(Path(source), rules_of(settings))
         _tell(source, reading, settings.categories, as_json=as_json, as_csv=as_csv)
         reading.demand_products()
     except CatalogError as error:

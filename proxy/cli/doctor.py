@@ -11,8 +11,9 @@ import requests
 from rich.markup import escape
 from rich.table import Table
 
-from proxy.catalog import kept
 from proxy.catalog.entries import CatalogError
+from proxy.catalog.refreshing import rehearse
+from proxy.catalog.source import rules_of
 from proxy.cli.context import console, opened, printable
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
@@ -85,19 +86,17 @@ def _catalog(settings: Settings) -> Check:
     if settings.catalog is None:
         return Check("catalogue", None, "none: any product of a supported category is accepted")
     try:
-        catalog = kept.load(settings.catalog, settings)
+        reading = rehearse(settings.catalog, rules_of(settings))
+        reading.demand_products()
     except CatalogError as error:
-        return Check(
-            "catalogue",
-            False,
-            str(error),
-            "Correct the file named by TRYON_CATALOG, or TRYON_CATALOG_RULES.",
-        )
-    strange = {product.category for product in catalog.values()} - set(settings.categories)
-    if strange:
+        mend = "Correct the file named by TRYON_CATALOG, or TRYON_CATALOG_RULES."
+        return Check("catalogue", False, f"{settings.catalog}: {error}", mend)
+    left_out = f", {reading.left_out:,} rows left out" if reading.left_out else ""
+    found = f"{reading.format}: {reading.products:,} products{left_out}"
+    if strange := sorted({*+reading.categories} - {*settings.categories}):
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."
-        return Check("catalogue", None, f"categories not supported: {sorted(strange)}", mend)
-    return Check("catalogue", True, f"{len(catalog)} products")
+        return Check("catalogue", None, f"{found}; categories not supported: {strange}", mend)
+    return Check("catalogue", True, found, left_out and "`tryon catalog check` lists them.")
 
 
 def _budget(settings: Settings) -> Check:

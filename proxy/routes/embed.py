@@ -57,7 +57,7 @@ def _example() -> dict[str, str]:
     """Choose the product of the examples: the one asked for, else one that can be tried on."""
     built = services()
     asked = request.args.get("product", "")
-    product_id = asked if is_product_id(asked) else next(iter(built.catalog), "sku-12345")
+    product_id = asked if is_product_id(asked) else built.catalog.first() or "sku-12345"
     known = built.catalog.get(product_id)
     return {
         "product_id": product_id,

@@ -32,8 +32,8 @@ def preflight() -> Response:
 @routes.post(
     "/events",
     answers={204: "It is stored."},
-    problems="unsupported_category unknown_product signature_invalid rate_limited "
-    "storage_unavailable",
+    problems="unsupported_category unknown_product catalog_unavailable signature_invalid "
+    "rate_limited storage_unavailable",
     parameters=[ORIGIN],
     body={
         JSON: reference(Beacon),

@@ -56,9 +56,9 @@ def preflight(public_id: str = "") -> Response:  # noqa: ARG001
         200: ("The session that there was already.", TO_DIALOG),
         303: ON,
     },
-    problems="unsupported_category unknown_product signature_invalid gone not_available "
-    "rate_limited budget_exhausted upstream_error bad_upstream_reply unavailable busy "
-    "storage_unavailable upstream_timeout challenge_failed challenge_unavailable",
+    problems="unsupported_category unknown_product catalog_unavailable signature_invalid gone "
+    "not_available rate_limited budget_exhausted upstream_error bad_upstream_reply unavailable "
+    "busy storage_unavailable upstream_timeout challenge_failed challenge_unavailable",
     parameters=[ORIGIN],
     body={JSON: reference(Wish), FORM: reference(Wish)},
 )

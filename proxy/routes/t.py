@@ -18,18 +18,24 @@ routes = Blueprint("t", __name__)
 
 
 @routes.get(
-    "/t/", **openapi.page(OF_ANY, *MORE), problems="bad_request not_found", strict_slashes=False
+    "/t/",
+    **openapi.page(OF_ANY, *MORE),
+    problems="bad_request not_found catalog_unavailable",
+    strict_slashes=False,
 )
 def product_in_query() -> Response:
     """The page behind the button's link, for ids that a path cannot carry, such as `a/../b`."""
     return product(request.args.get("product_id", ""))
 
 
-@routes.get("/t/<path:product_id>", **openapi.page(*MORE), problems="bad_request")
+@routes.get(
+    "/t/<path:product_id>", **openapi.page(*MORE), problems="bad_request catalog_unavailable"
+)
 def product(product_id: str) -> Response:
     """The page behind the button's link. A GET creates nothing: the form does."""
     if not is_product_id(product_id):
         raise Problem("bad_request", f"product_id: {NOT_AN_ID}")
+    services().catalog.demand()
     known = services().catalog.get(product_id)
     if known is None and services().catalog:
         raise Problem("not_found")

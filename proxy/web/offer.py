@@ -29,7 +29,9 @@ def offered(
     """Return the catalogue's product, where there is a catalogue, and the category to go by.
 
     :raises Problem: `unknown_product` or `unsupported_category`.
+    :raises CatalogUnavailable: it is not known yet what is in it.
     """
+    catalog.demand()
     product = catalog.get(product_id)
     if catalog and product is None:
         raise Problem("unknown_product", f"“{product_id}” is not in the catalogue (TRYON_CATALOG).")

@@ -47,6 +47,9 @@ PROBLEMS: dict[str, Kind] = {
     ),
     "unavailable": Kind(503, "Unavailable", "Try-on is not available now.", True),
     "busy": Kind(503, "Busy", "The try-on service is busy. Wait a little.", True),
+    "catalog_unavailable": Kind(
+        503, "Catalogue unavailable", "It is not known yet what can be tried on here.", True
+    ),
     "challenge_unavailable": Kind(
         503, "Challenge unavailable", "No challenge can be passed now. Try again in a moment.", True
     ),

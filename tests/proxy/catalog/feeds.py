@@ -54,6 +54,12 @@ def read(
     return opened.format, [*known.values()], left_out
 
 
+def read_all(path: Path) -> list[Product]:
+    """The products of a file of our own format."""
+    found = feed.Feed(path).products((), lambda _: None)
+    return [each[1] for each in found if not isinstance(each, entries.LeftOut)]
+
+
 def table(*rows: tuple[str, ...], delimiter: str = ",") -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter).writerows(rows)

@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from proxy import settings
-from proxy.catalog import kept
+from proxy.catalog import apart, kept, refreshing
 from proxy.catalog.entries import CatalogError
-from proxy.catalog.kept import Catalog
 from proxy.catalog.products import Product
-from tests.proxy.catalog.feeds import read
+from proxy.catalog.source import source_of
+from storage.store import StorageUnavailable
+from tests.proxy.catalog.feeds import read, read_all
 
 TRAIL = Product(
     product_id="sku-1",
@@ -35,12 +37,18 @@ LEAST = {
 }
 
 
-def of(path: Path) -> settings.Settings:
-    return settings.load(LEAST | {"TRYON_CATALOG": str(path)})
+def of(path: Path, **more: str) -> settings.Settings:
+    database = f"sqlite:///{path.parent / 'shop.db'}"
+    return settings.load(LEAST | {"TRYON_CATALOG": str(path), "TRYON_DATABASE": database} | more)
 
 
-def load(path: Path) -> Catalog:
-    return kept.load(path, of(path))
+def load(path: Path) -> dict[str, Product]:
+    """The products of a file, by their ids, as a worker finds them."""
+    products = {each.product_id: each for each in read_all(path)}
+    catalog = kept.catalog(of(path))
+    assert len(catalog) == len(products)
+    assert {name: catalog.get(name) for name in products} == products
+    return products
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -104,10 +112,12 @@ def test_of_an_id_that_stands_there_twice_the_first_counts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = written(tmp_path, "x.csv", "product_id,category\na,footwear\nb,bags\na,eyewear\n")
-    assert {name: each.category for name, each in load(path).items()} == {
-        "a": "footwear",
-        "b": "bags",
-    }
+    catalog = kept.catalog(of(path))
+    assert [getattr(catalog.get(name), "category", None) for name in "abc"] == [
+        "footwear",
+        "bags",
+        None,
+    ]
     assert caplog.messages == [
         f"{path}: 1 rows left out, first line 4, product_id: a stands there twice; "
         "`tryon catalog check` lists them"
@@ -130,26 +140,101 @@ def test_of_an_id_that_stands_there_twice_the_first_counts(
 def test_without_a_product_it_is_no_catalogue(tmp_path: Path, content: str, said: str) -> None:
     path = written(tmp_path, "products", content)
     with pytest.raises(CatalogError) as caught:
-        load(path)
+        kept.catalog(of(path))
     assert str(caught.value).startswith(f"{path}: ")
     assert said in str(caught.value)
 
 
-def test_what_was_kept_outlives_its_file(tmp_path: Path) -> None:
+def test_a_copy_outlives_its_file(tmp_path: Path) -> None:
     path = written(tmp_path, "products.csv", CSV)
     set_up = of(path)
-    kept.keep(set_up)
+    apart.prepare(set_up)
     path.write_text("product_id,category\n")
     with pytest.raises(CatalogError):
-        kept.keep(set_up)
-    assert kept.current(set_up) == {"sku-1": TRAIL, "sku/2:b": BARE}
-    others = of(written(tmp_path, "others.csv", CSV))
-    assert kept.current(others).keys() == {"sku-1", "sku/2:b"}
+        apart.prepare(set_up)
+    assert kept.catalog(set_up).get("sku-1") == TRAIL
+    path.unlink()
+    with pytest.raises(CatalogError, match=r"products\.csv: cannot be read: No such file"):
+        apart.prepare(set_up)
+    assert kept.catalog(set_up).get("sku-1") == TRAIL
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    there = written(tmp_path, "none.csv", CSV)
-    set_up = of(there)
-    there.unlink()
-    with pytest.raises(CatalogError, match=r"none\.csv: cannot be read: No such file"):
-        kept.load(there, set_up)
+def test_a_newer_copy_is_taken_while_the_older_is_open(tmp_path: Path) -> None:
+    path = written(tmp_path, "products.csv", CSV)
+    set_up = of(path)
+    older = kept.catalog(set_up)
+    path.write_text("product_id,category\nnew,footwear\n")
+    apart.prepare(set_up)
+    assert older.get("sku-1") == TRAIL
+    older.tend()
+    assert (older.get("sku-1"), len(older), older.first()) == (None, 1, "new")
+    assert len([*tmp_path.glob("shop.db-catalog-*.db")]) == 1
+
+
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path, "products.csv", CSV)
+    apart.prepare(of(path))
+    (copy,) = tmp_path.glob("shop.db-catalog-*.db")
+    apart.prepare(of(path))
+    assert [*tmp_path.glob("shop.db-catalog-*.db")] == [copy]
+
+
+def test_other_rules_are_another_catalogue(tmp_path: Path) -> None:
+    path = written(tmp_path, "feed", "id,title,link\n1,Boot,\n2,Hat,\n")
+    boots = of(path, TRYON_CATALOG_RULES='{"footwear": {"title": "B*"}}')
+    hats = of(path, TRYON_CATALOG_RULES='{"footwear": {"title": "H*"}}')
+    first = kept.catalog(boots)
+    assert (first.get("1") is None, first.get("2") is None) == (False, True)
+    apart.prepare(hats)
+    second = kept.catalog(hats)
+    assert (second.get("1") is None, second.get("2") is None) == (True, False)
+    first.tend()  # by a worker that the reload has not ended yet
+    assert first.get("1") is not None
+    assert len([*tmp_path.glob("shop.db-catalog-*.db")]) == 1
+
+
+def test_without_a_copy_nothing_is_known_until_one_is_read(tmp_path: Path) -> None:
+    path = written(tmp_path, "products.csv", CSV)
+    catalog = kept.Catalog(source_of(of(path)))
+    assert catalog.get("sku-1") is None
+    with pytest.raises(kept.CatalogUnavailable):
+        catalog.demand()
+    catalog.tend()
+    catalog.demand()
+    assert catalog.get("sku-1") == TRAIL
+
+
+def test_one_process_reads_for_all_workers(tmp_path: Path) -> None:
+    source = source_of(of(written(tmp_path, "products.csv", CSV)))
+    assert source is not None
+    with source.turn(wait=True):
+        another = kept.Catalog(source)
+        another.tend()
+        assert not another.is_open
+        with source.turn(wait=False) as turn:
+            assert turn is None
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    source = source_of(of(written(tmp_path, "products.csv", CSV)))
+    assert source is not None
+    half = source.beside("-0123.db")
+    half.write_bytes(b"half a copy")
+    source.state_file.write_bytes(b"{half a state")
+    assert kept.catalog(of(tmp_path / "products.csv")).get("sku-1") == TRAIL
+    assert not half.exists()
+
+
+def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, "products.csv", CSV)
+    source = source_of(of(path))
+    assert source is not None
+    apart.prepare(of(path))
+    path.write_text("product_id,category\nnew,footwear\n")
+    full = StorageUnavailable("database or disk is full")
+    monkeypatch.setattr(refreshing.Products, "add", Mock(side_effect=full))
+    monkeypatch.setattr(refreshing.os, "nice", lambda _: 0)
+    refreshing.refresh(source)
+    assert source.state().failure == "database or disk is full"
+    assert kept.catalog(of(path)).get("sku-1") == TRAIL
+    assert len([*tmp_path.glob("shop.db-catalog-*.db")]) == 1

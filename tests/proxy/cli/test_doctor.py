@@ -120,7 +120,10 @@ def test_the_doctor_sends_no_token_and_no_password(
 
 @pytest.mark.parametrize(
     ("category", "ok", "says"),
-    [("footwear", True, "1 products"), ("spoons", None, "categories not supported: ['spoons']")],
+    [
+        ("footwear", True, "products, CSV: 1 products"),
+        ("spoons", None, "products, CSV: 1 products; categories not supported: ['spoons']"),
+    ],
 )
 def test_a_catalogue_with_a_strange_category_is_told(
     environ: dict[str, str], tmp_path: Path, category: str, ok: bool | None, says: str

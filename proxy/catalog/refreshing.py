@@ -1,0 +1,77 @@
+"""What the process does that reads the source into a new copy."""
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from proxy.catalog.entries import CatalogError
+from proxy.catalog.products import Product
+from proxy.catalog.reading import Reading, read
+from proxy.catalog.source import Copy, Source, State
+from proxy.catalog_rules import Rule
+from storage.database import new_products
+from storage.products import NewProductRows
+from storage.store import StorageUnavailable
+
+POLITENESS = 10  # of a process beside those that serve
+
+
+class Products:
+    """The products of a feed, stored as they come."""
+
+    def __init__(self, rows: NewProductRows) -> None:
+        self._rows = rows
+
+    def get(self, product_id: str) -> Product | None:
+        row = self._rows.get(product_id)
+        return Product.of(row) if row else None
+
+    def add(self, product: Product) -> bool:
+        return self._rows.add(product.row())
+
+
+def refresh(source: Source) -> None:
+    """Read the source into a new copy, and say in the state how that went."""
+    os.nice(POLITENESS)
+    state = source.state()
+    source.remove_unused(state)
+    now_ms = time.time_ns() // 1_000_000
+    try:
+        state = State(_read(source, now_ms), now_ms)
+    except (CatalogError, StorageUnavailable) as error:
+        state = state.failed(str(error), now_ms)
+    except OSError as error:
+        state = state.failed(f"cannot be read: {error.strerror}", now_ms)
+    source.keep(state)
+    source.remove_unused(state)
+
+
+def rehearse(path: Path, rules: Sequence[Rule]) -> Reading:
+    """Read a file into a copy that nobody will use. :raises CatalogError: it cannot be read."""
+    with (
+        TemporaryDirectory(prefix="tryon-") as folder,
+        closing(new_products(Path(folder, "products"))) as rows,
+    ):
+        return read(path, rules, Products(rows), keeps_all=True)
+
+
+def _read(source: Source, now_ms: int) -> Copy:
+    stamp = source.stamp()  # before the first byte: what is written later is another state
+    path = source.beside(f"-{secrets.token_hex(4)}.db")
+    with closing(new_products(path)) as rows:
+        reading = read(source.where, source.rules, Products(rows))
+        reading.demand_products()
+    return Copy(
+        file=path.name,
+        stamp=stamp,
+        format=reading.format,
+        rows=reading.rows,
+        left_out=reading.left_out,
+        first_left_out=str(reading.reasons[0]) if reading.reasons else "",
+        categories=dict(reading.categories),
+        read_ms=now_ms,
+    )

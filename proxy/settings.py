@@ -5,6 +5,7 @@ A setting is an environment variable, or its name with `_FILE`: a path whose con
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field, fields
 from functools import partial
@@ -108,10 +109,14 @@ class Settings:
     """What can be tried on, comma-separated. Start with one. Another is refused without a call to
     the vendor."""
 
-    catalog: Path | None = setting(values.file, note="any product")
-    """A file of products, in a format that is recognised by its content: `docs/catalog.md`. When
-    set, only these can be tried on, and what is known of them comes from it, not from the browser.
-    A file without a product stops the start; at a reload the products stay."""
+    catalog: Path | str | None = setting(values.file_or_url, note="any product")
+    """A file of products, or its URL, in a format that is recognised by its content:
+    `docs/catalog.md`. When set, only these can be tried on, and what is known of them comes from
+    it, not from the browser. A file without a product stops the start; at a reload, and where a URL
+    fails, the products stay."""
+
+    catalog_refresh: int = setting(values.period, "1h")
+    """How often a catalogue is fetched that has a URL: `30m`, `1h`, `1d`."""
 
     catalog_rules: tuple[rules.Rule, ...] = setting(
         rules.parse, note="a type or tag with a category's name", absent=()
@@ -240,7 +245,7 @@ DEFINITIONS: tuple[Definition, ...] = tuple(
 )
 
 CHALLENGE = ("challenge_url", "challenge_script", "challenge_site_key", "challenge_secret")
-URLS = ("api_url", "public_url", "allowed_origins", "logo_url", *CHALLENGE[:2])
+URLS = ("api_url", "public_url", "allowed_origins", "catalog", "logo_url", *CHALLENGE[:2])
 
 Layers = Mapping[str, Mapping[str, str | None]]  # what to call it, and its variables
 
@@ -368,7 +373,8 @@ def _plain_urls(found: Mapping[str, Any]) -> Iterator[str]:
     """Problems with URLs that are plain http to another machine."""
     for attribute in URLS:
         value = found.get(attribute) or ()
-        if any(map(values.is_plain, [value] if isinstance(value, str) else value)):
+        one = isinstance(value, str | Path)
+        if any(map(values.is_plain, [str(value)] if one else value)):
             name = PREFIX + attribute.upper()
             yield f"{name} must begin with https://. For a test, TRYON_ALLOW_HTTP=1 allows http."
 
@@ -390,6 +396,7 @@ def _row(definition: Definition, layers: Layers) -> Row:
         shown = text or definition.default or definition.note
         if definition.secret:
             shown = "set" if text else "not set"
+        shown = re.sub(r"^(https?://[^?]*\?).+", r"\1…", shown)  # it may be as good as a password
     except ValueError:
         shown = "wrong" if text or not source else "not set"
     return Row(definition.name, shown, source, definition.help)

@@ -231,6 +231,18 @@ def file(text: str) -> Path:
     return path
 
 
+def file_or_url(text: str) -> Path | str:
+    return resource(text) if re.match("https?://", text, re.IGNORECASE) else file(text)
+
+
+def period(text: str) -> int:
+    """Seconds of `90s`, `30m`, `1h` or `1d`."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([smhd])", text)
+    if not match:
+        raise ValueError("must be like 30m, 1h or 1d.")
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]
+
+
 def timezone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)

@@ -31,7 +31,7 @@ MODULES = {
 OURS = sorted(MODULES)
 # Who may open a connection: an attacker's URL must find nothing else to go through.
 DIALLERS = ("requests", "urllib3", "urllib.request", "http.client", "socket", "ftplib", "smtplib")
-MAY_DIAL = ("proxy.upstream", "proxy.cli.doctor", "proxy.cli.demo")
+MAY_DIAL = ("proxy.upstream", "proxy.catalog.fetch", "proxy.cli.doctor", "proxy.cli.demo")
 # What opens a database, or is one.
 DATABASES = (
     "sqlite3",

@@ -13,7 +13,7 @@ log = logging.getLogger("tryon.catalog")
 
 
 def prepare(settings: Settings) -> None:
-    """Have a copy of the products as the file is now.
+    """Have a copy of the products as the file is now; of a URL the workers will have one.
 
     :raises CatalogError: it cannot be used; a copy that was there before stays.
     """
@@ -21,16 +21,18 @@ def prepare(settings: Settings) -> None:
     if source is None:
         return
     source.remove_others()
+    if isinstance(source.where, str):
+        return  # the app starts whatever is the matter elsewhere, and clicks are told
     if not is_current(source):
         with source.turn(wait=True) as turn:
             refresh(source, turn)
     state = source.state()
     if not is_current(source):
-        raise CatalogError(f"{source.where}: {state.failure or 'it could not be read'}")
+        raise CatalogError(f"{source.name}: {state.failure or 'it could not be read'}")
     if state.copy and state.copy.left_out:
         number, first = state.copy.left_out, state.copy.first_left_out
         told = "%s: %d rows left out, first %s; `tryon catalog check` lists them"
-        log.warning(told, source.where, number, first)
+        log.warning(told, source.name, number, first)
 
 
 def is_current(source: Source) -> bool:

@@ -74,15 +74,40 @@ class Catalog:
             self.state = state
 
     def tend(self) -> None:
-        """Take the newest copy; have one read where there is none."""
+        """Take the newest copy; have one read where there is none, or a URL may have a newer."""
         self.look()
-        if self._source is None or self._rows or time.monotonic() < self._again:
+        if self._source is None or not self._is_due(self._source):
             return
-        self._again = time.monotonic() + AGAIN_AFTER_S
+        self._again = time.monotonic() + min(AGAIN_AFTER_S, self._source.refresh_s)
         with self._source.turn(wait=False) as turn:
             if turn is not None:
                 apart.refresh(self._source, turn)
         self.look()
+
+    def _is_due(self, source: Source) -> bool:
+        if time.monotonic() < self._again or (self.is_open and isinstance(source.where, Path)):
+            return False
+        pause_s = source.refresh_s if self.is_open else min(AGAIN_AFTER_S, source.refresh_s)
+        return not 0 <= _now_ms() - self.state.looked_ms < pause_s * 1_000
+
+    def trouble(self) -> str | None:
+        """Say what is wrong with the source, and how old the products are."""
+        copy, failure = self.state.copy, self.state.failure
+        if self._source is None or (self.is_open and not failure):
+            return None
+        if not copy:
+            return f"there are no products yet: {failure or 'they are being read'}"
+        since, age = (_hours(ms) for ms in (self.state.failing_since_ms, copy.read_ms))
+        return f"it fails since {since} ({failure}); the products are {age} old"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _hours(since_ms: int) -> str:
+    minutes = max(0, _now_ms() - since_ms) // 60_000
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
 def catalog(settings: Settings) -> Catalog:

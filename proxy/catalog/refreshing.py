@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from proxy.catalog.entries import CatalogError
+from proxy.catalog.fetch import fetch
 from proxy.catalog.products import Product
 from proxy.catalog.reading import Reading, read
-from proxy.catalog.source import Copy, Source, State
+from proxy.catalog.source import Copy, Source, State, Version
 from proxy.catalog_rules import Rule
 from storage.database import new_products
 from storage.products import NewProductRows
@@ -41,7 +42,7 @@ def refresh(source: Source) -> None:
     source.remove_unused(state)
     now_ms = time.time_ns() // 1_000_000
     try:
-        state = State(_read(source, now_ms), now_ms)
+        state = State(_newest(source, state.copy, now_ms), now_ms)
     except (CatalogError, StorageUnavailable) as error:
         state = state.failed(str(error), now_ms)
     except OSError as error:
@@ -50,24 +51,39 @@ def refresh(source: Source) -> None:
     source.remove_unused(state)
 
 
-def rehearse(path: Path, rules: Sequence[Rule]) -> Reading:
-    """Read a file into a copy that nobody will use. :raises CatalogError: it cannot be read."""
-    with (
-        TemporaryDirectory(prefix="tryon-") as folder,
-        closing(new_products(Path(folder, "products"))) as rows,
-    ):
-        return read(path, rules, Products(rows), keeps_all=True)
+def rehearse(where: Path | str, rules: Sequence[Rule]) -> Reading:
+    """Read a source into a copy that nobody will use. :raises CatalogError: it cannot be read."""
+    with TemporaryDirectory(prefix="tryon-") as name:
+        folder = Path(name)
+        if isinstance(where, str):
+            fetch(where, folder / "feed", Version())
+        path = where if isinstance(where, Path) else folder / "feed"
+        with closing(new_products(folder / "products")) as rows:
+            return read(path, rules, Products(rows), keeps_all=True)
 
 
-def _read(source: Source, now_ms: int) -> Copy:
-    stamp = source.stamp()  # before the first byte: what is written later is another state
+def _newest(source: Source, copy: Copy | None, now_ms: int) -> Copy:
+    """Return a copy of the source as it is now: the one that there is, or a new one."""
+    if isinstance(source.where, Path):
+        stamp = source.stamp()  # before the first byte: what is written later is another state
+        return _read(source, source.where, stamp, Version(), now_ms)
+    is_here = copy is not None and source.file_of(copy).exists()
+    feed = source.beside(f"-{secrets.token_hex(4)}.feed")
+    version = fetch(source.where, feed, copy.version if copy and is_here else Version())
+    if version is None and copy:
+        return copy
+    return _read(source, feed, "", version or Version(), now_ms)
+
+
+def _read(source: Source, feed: Path, stamp: str, version: Version, now_ms: int) -> Copy:
     path = source.beside(f"-{secrets.token_hex(4)}.db")
     with closing(new_products(path)) as rows:
-        reading = read(source.where, source.rules, Products(rows))
+        reading = read(feed, source.rules, Products(rows))
         reading.demand_products()
     return Copy(
         file=path.name,
         stamp=stamp,
+        version=version,
         format=reading.format,
         rows=reading.rows,
         left_out=reading.left_out,

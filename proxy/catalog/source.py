@@ -18,11 +18,24 @@ READER = 1  # to be raised when the same feed gives other products than it did
 
 
 @dataclass(frozen=True)
+class Version:
+    """What a server says of a feed, by which it is known for the same (RFC 9110, 8.8)."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+    def conditions(self) -> dict[str, str]:
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
+
+
+@dataclass(frozen=True)
 class Copy:
     """What was read of a feed, and of which state of it."""
 
     file: str  # of the products, in the folder of all of them
-    stamp: str  # of the file that it was read from
+    stamp: str  # of the file that it was read from; empty for a URL
+    version: Version
     format: str
     rows: int
     left_out: int
@@ -57,9 +70,10 @@ class Source:
     """A catalogue as the settings name it. Each has its files, by a key in their names: whoever
     starts with other settings takes nobody's products away."""
 
-    where: Path
+    where: Path | str  # or a URL
     rules: tuple[Rule, ...]
     place: Path  # of all its files, without what distinguishes them
+    refresh_s: int
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,12 +87,16 @@ class Source:
         return Path(f"{self.place}-{self.key}{suffix}")
 
     @property
+    def name(self) -> str:
+        return shown(self.where)
+
+    @property
     def state_file(self) -> Path:
         return self.beside(".json")
 
     def stamp(self) -> str:
         """Identify the state of the file. :raises OSError: there is none."""
-        found = self.where.stat()
+        found = Path(self.where).stat()
         return f"{found.st_mtime_ns}-{found.st_size}-{found.st_ino}"
 
     def state(self) -> State:
@@ -133,6 +151,11 @@ def _unlink(paths: Iterable[Path]) -> None:
             path.unlink()
 
 
+def shown(where: Path | str) -> str:
+    """Return a source's name without the query of a URL, which may be as good as a password."""
+    return str(where).partition("?")[0] if isinstance(where, str) else str(where)
+
+
 def rules_of(settings: Settings) -> tuple[Rule, ...]:
     return settings.catalog_rules or by_name(settings.categories)
 
@@ -142,4 +165,7 @@ def source_of(settings: Settings) -> Source | None:
     if settings.catalog is None:
         return None
     place = Path(f"{settings.database.absolute()}-catalog")
-    return Source(settings.catalog.absolute(), rules_of(settings), place)
+    where = settings.catalog
+    if isinstance(where, Path):
+        where = where.absolute()
+    return Source(where, rules_of(settings), place, settings.catalog_refresh)

@@ -7,12 +7,14 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from proxy import settings_values as values
 from proxy.catalog.entries import CatalogError
 from proxy.catalog.reading import Reading
 from proxy.catalog.refreshing import rehearse
-from proxy.catalog.source import rules_of
+from proxy.catalog.source import rules_of, shown
 from proxy.cli.context import console, load_settings, printable, put
 from proxy.numbers.exports import lines
+from proxy.settings import Settings
 
 PART = 1_000  # lines that are written at once
 
@@ -23,25 +25,40 @@ def catalog() -> None:
 
 
 @catalog.command()
-@click.argument("source", metavar="[FILE]", required=False)
+@click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="What was left out, as CSV.")
 def check(source: str | None, as_json: bool, as_csv: bool) -> None:
     """Show what a feed gives: its format, the products of each category, and every row that is left
     out, with line, column and reason.
 
-    FILE is TRYON_CATALOG's if none is named. Exits with 1 where there is no product.
+    It is TRYON_CATALOG's if none is named. Exits with 1 where there is no product.
     """
     settings = load_settings()
-    source = source or (str(settings.catalog) if settings.catalog else None)
-    if source is None:
-        raise click.UsageError("name a FILE, or set TRYON_CATALOG")
+    where = _where(source, settings)
+    source = shown(where)
     try:
-        reading = rehearse(Path(source), rules_of(settings))
+        reading = rehearse(where, rules_of(settings))
         _tell(source, reading, settings.categories, as_json=as_json, as_csv=as_csv)
         reading.demand_products()
     except CatalogError as error:
         raise click.ClickException(printable(f"{source}: {error}")) from None
+
+
+def _where(source: str | None, settings: Settings) -> Path | str:
+    if source is None and settings.catalog is None:
+        raise click.UsageError("name a FILE or a URL, or set TRYON_CATALOG")
+    if source is None:
+        return settings.catalog or ""
+    if "://" not in source:
+        return Path(source)
+    try:
+        url = values.resource(source)
+    except ValueError as error:
+        raise click.UsageError(f"the URL {error}") from None
+    if values.is_plain(url) and not settings.allow_http:
+        raise click.UsageError("the URL must begin with https://")
+    return url
 
 
 def _tell(

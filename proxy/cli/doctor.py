@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from proxy.catalog.entries import CatalogError
+from proxy.catalog.kept import Catalog
 from proxy.catalog.refreshing import rehearse
-from proxy.catalog.source import rules_of
+from proxy.catalog.source import rules_of, shown, source_of
 from proxy.cli.context import console, opened, printable
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
@@ -52,6 +53,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     found, mend = engine()
     yield Check("sqlite", None if mend else True, found, mend)
     yield _catalog(settings)
+    if trouble := Catalog(source_of(settings)).trouble():
+        yield Check("catalogue's copy", None, trouble, "It is what the app goes by.")
     yield _budget(settings)
     if service := siteverify(settings):
         yield _challenge(service)
@@ -89,8 +92,8 @@ def _catalog(settings: Settings) -> Check:
         reading = rehearse(settings.catalog, rules_of(settings))
         reading.demand_products()
     except CatalogError as error:
-        mend = "Correct the file named by TRYON_CATALOG, or TRYON_CATALOG_RULES."
-        return Check("catalogue", False, f"{settings.catalog}: {error}", mend)
+        mend = "Correct what TRYON_CATALOG names, or TRYON_CATALOG_RULES."
+        return Check("catalogue", False, f"{shown(settings.catalog)}: {error}", mend)
     left_out = f", {reading.left_out:,} rows left out" if reading.left_out else ""
     found = f"{reading.format}: {reading.products:,} products{left_out}"
     if strange := sorted({*+reading.categories} - {*settings.categories}):

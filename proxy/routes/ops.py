@@ -31,7 +31,7 @@ def healthz() -> Response:
 )
 def readyz() -> Response:
     """Whether it can keep callbacks, with the reason of each part that fails, the vendor too."""
-    parts = {"database": _database(), "disk": _disk()} | _vendor()
+    parts = {"database": _database(), "disk": _disk()} | _vendor() | _catalog()
     ready = parts["database"] is None  # where a balancer leaves a machine out, callbacks are lost
     response = jsonify(
         status="ready" if ready else "unready",
@@ -87,6 +87,11 @@ def _database() -> str | None:
 def _disk() -> str | None:
     free = services().store.free_bytes()
     return None if free >= DISK_NEEDED else f"only {free // 1024**2} MiB are free"
+
+
+def _catalog() -> dict[str, str | None]:
+    catalog = services().catalog
+    return {"catalogue": catalog.trouble()} if catalog else {}
 
 
 def _vendor() -> dict[str, str | None]:

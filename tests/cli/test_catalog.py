@@ -50,4 +50,4 @@ def test_without_a_product_it_fails(shop: Shop) -> None:
     assert "no rule knows it" in told(shop, "catalog", "check", "feed", status=1)
     (shop.folder / "feed").write_text("<html>Log in</html>")
     assert "feed: it is an HTML page" in told(shop, "catalog", "check", "feed", status=1)
-    assert "name a FILE, or set TRYON_CATALOG" in told(shop, "catalog", "check", status=2)
+    assert "name a FILE or a URL, or set TRYON_CATALOG" in told(shop, "catalog", "check", status=2)

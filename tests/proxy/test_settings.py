@@ -101,6 +101,13 @@ def test_no_secret_is_shown(name: str) -> None:
     assert {row.name: row.shown for row in settings.table(environ)}[name] == "set"
 
 
+def test_a_query_which_may_be_a_password_is_not_shown() -> None:
+    environ = LEAST | {"TRYON_CATALOG": f"https://shop.example/feed?key={CANARY}"}
+    assert load(environ).catalog == f"https://shop.example/feed?key={CANARY}"
+    shown = {row.name: row.shown for row in settings.table(environ)}["TRYON_CATALOG"]
+    assert shown == "https://shop.example/feed?…"
+
+
 @pytest.mark.parametrize("name", [each.name for each in DEFINITIONS])
 def test_every_setting_can_come_from_a_file(name: str, tmp_path: Path) -> None:
     samples = LEAST | {"TRYON_CALLBACK_SECRET": WHSEC, "TRYON_DAILY_SESSIONS": "5"}
@@ -342,6 +349,10 @@ def test_it_refuses_a_signing_secret_that_is_none(secret: str) -> None:
         ("TRYON_CATEGORIES", "footwear,,bags"),
         ("TRYON_CATEGORIES", "x" * 65),
         ("TRYON_CATALOG", "/nowhere/products.csv"),
+        ("TRYON_CATALOG", "http://shop.example/feed.xml"),
+        ("TRYON_CATALOG", "https://me:password@shop.example/feed.xml"),
+        ("TRYON_CATALOG_REFRESH", "1"),
+        ("TRYON_CATALOG_REFRESH", "0h"),
         *(
             ("TRYON_CATALOG_RULES", wrong)
             for wrong in (

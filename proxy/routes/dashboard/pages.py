@@ -110,6 +110,7 @@ def _seen(look: Callable[..., First]) -> dict[str, Any]:
         "latest": latest,
         "sentence": sentence(matters),
         "statuses": statuses(matters),
+        "catalog_trouble": services().catalog.trouble(),
     }
 
 

@@ -66,3 +66,9 @@ def months(db: Database) -> None:
         month_from_days("totals_month_product", "totals_day_product", ("product_id",), COUNTS)
     )
     db.execute(month_from_days("histograms_month", "histograms", buckets, ("n",)))
+
+
+@migrations()
+def unreadable_callbacks(db: Database) -> None:
+    # They are looked for among all callbacks, of which nearly all could be read.
+    db.execute("CREATE INDEX receipts_unreadable ON receipts (id) WHERE verdict = 'unreadable'")

@@ -20,7 +20,7 @@ from proxy.routes import (
     static,
     t,
 )
-from proxy.routes.dashboard import data, pages
+from proxy.routes.dashboard import attempts, data, pages
 from proxy.services import Services
 from proxy.settings import Settings, current
 from proxy.web import access_log, error_pages, login, openapi, request, response
@@ -58,8 +58,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(module.routes)
     if settings.dashboard_password:
         login.configure(app, settings)
-        app.register_blueprint(pages.routes)
-        app.register_blueprint(data.routes)
+        for part in (pages, attempts, data):
+            app.register_blueprint(part.routes)
     if settings.demo:
         app.register_blueprint(demo.routes)
     return app

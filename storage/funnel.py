@@ -342,6 +342,14 @@ def _counts(attempt: Attempt) -> tuple[int, ...]:
     return tuple(counts)
 
 
+def ending(attempt: Attempt) -> str:
+    """Name the count among whose endings an attempt is; "open" as long as it can still end."""
+    opened = attempt.opened_ms is not None
+    if attempt.outcome == "expired":
+        return "expired_unreported" if opened else "expired_unlaunched"
+    return "open" if opened and attempt.outcome == "create_failed" else attempt.outcome
+
+
 def launch_ms(attempt: Attempt) -> int | None:
     """Return the milliseconds from the session's creation to the launch."""
     if attempt.created_ms is None or attempt.opened_ms is None:

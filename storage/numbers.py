@@ -133,11 +133,22 @@ class Numbers(Protocol):
     def created_by_day(self, before: date, days: int = 400) -> list[tuple[date, int]]:
         """Count the sessions created on each finished day, for a forecast."""
 
-    def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
-        """List the attempts behind one of LISTED.
+    def attempts(
+        self, scope: Scope, count: str, before: str | None, limit: int = 50, search: str = ""
+    ) -> Found:
+        """List the attempts behind one of LISTED, of all, or of those that a text finds.
 
-        A page looks through a bounded number of them, and may be short.
+        It finds an id (ours, the shopper's or the vendor's) and what a reference or product begins
+        with. A page looks through a bounded number of them, and may be short.
         """
+
+    def export_attempts(
+        self, scope: Scope, count: str, before: str | None = None, search: str = ""
+    ) -> Export:
+        """Read some rows of the same list; `more` has where the next ones start: `before`."""
+
+    def search_is_cut(self, search: str) -> bool:
+        """Tell whether more products or references begin with a text than are looked for."""
 
     def attempt(self, attempt_id: str) -> Attempt | None: ...
 

@@ -44,6 +44,21 @@ def export(
     yield lines(page.rows, separator)
 
 
+def listed(
+    store: Store, question: Question, count: str, search: str, separator: str = ","
+) -> Parts:
+    """Export the list of attempts behind a count, or that a text finds, newest first."""
+    before = None
+    while True:
+        with store.numbers() as numbers:
+            page = numbers.export_attempts(question.scope, count, before, search)
+        head = [page.columns] if before is None else []
+        yield lines([*head, *page.rows], separator)
+        if page.more is None:
+            return
+        before = page.more["before"]
+
+
 def _page(
     store: Store,
     question: Question,

@@ -47,7 +47,7 @@ def answer(problem: Problem, **more: object) -> Response:
     """Answer with a problem, in the form that the client reads; `more` is for its page."""
     g.code = problem.code
     if _reads_html():
-        name = "dashboard/error.html" if request.blueprint == "dashboard" else "error.html"
+        name = "dashboard/error.html" if _area() == "dashboard" else "error.html"
         page = render_template(name, problem=problem, request_id=g.get("request_id"), **more)
         response = make_response(page)
     else:
@@ -67,6 +67,11 @@ def lead(problem: Problem, address: str) -> Response:
 
 def _reads_html() -> bool:
     accepted = request.accept_mimetypes
-    if request.blueprint in PAGES:
+    if _area() in PAGES:
         return accepted["text/html"] >= accepted["application/json"]
     return "text/html" in request.headers.get("Accept", "")
+
+
+def _area() -> str:
+    """Name what an address belongs to: the dashboard's pages have several blueprints."""
+    return (request.blueprint or "").partition("_")[0]

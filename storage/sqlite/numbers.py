@@ -18,8 +18,6 @@ from storage.events import attempt_ms
 from storage.funnel import AT, COUNTS, MONTHS, Attempt, local_day, midnight_ms
 from storage.numbers import (
     DIMENSIONS,
-    ENDINGS,
-    LISTED,
     Counts,
     Export,
     Found,
@@ -30,6 +28,7 @@ from storage.numbers import (
 )
 from storage.sqlite.batch import SELECT_ATTEMPT, Terms
 from storage.sqlite.connection import Connection, Cursor, Error
+from storage.sqlite.listing import NAMES, RARE, Lister, Page, narrowed
 from storage.sqlite.queries import query
 
 Key = tuple[str, ...]
@@ -46,17 +45,10 @@ SELECT max(day) FROM (
 OLDEST = "SELECT coalesce(min(local_day), '') FROM totals_day_category"
 HOUR_MS, QUARTER_MS = 3_600_000, 900_000
 NOTHING: Row = (0,) * len(COUNTS)
-# These, behind the index of their own, are found without walking through all others.
-RARE = ("create_failed", "cancelled", "other", "abandoned", "failed")
-IS_RARE = f"outcome IN {RARE}"
-OPEN = " AND ".join(f"NOT {name}" for name in ENDINGS)
-# What an attempt must be to stand behind each count.
-BEHIND = {name: f"{name} > 0" for name in LISTED} | {"open": OPEN}
 # The columns whose order an export has; a page goes on after the last row of the one before.
 EXPORT_ORDER = {"export_attempts": ("id",), "export_events": ("received_ms", "id")}
 EXPORTED = 500  # rows of a page
 FEW = 100  # values of a dimension that a page shows
-LOOKED_THROUGH = 20_000  # attempts a page of the list at most
 
 
 class Periods(NamedTuple):
@@ -341,38 +333,37 @@ class SQLiteNumbers:
         values = (str(before - timedelta(days)), str(before - timedelta(1)))
         return [(date.fromisoformat(day), n) for day, n in self._db.execute(sql, values)]
 
-    def attempts(self, scope: Scope, count: str, before: str | None, limit: int = 50) -> Found:
-        path, values = self._path(scope, count, before)
-        some = f"SELECT * FROM attempt_counts WHERE {path} LIMIT {LOOKED_THROUGH}"
-        where = f"{BEHIND[count]} {_and(scope.filters)}"
-        values |= scope.filters
-        sql = f"SELECT id FROM ({some}) WHERE {where} LIMIT {limit + 1}"
-        found = [row[0] for row in self._db.execute(sql, values)]
-        more = found[limit - 1] if len(found) > limit else None
-        if more is None:
-            sql = f"SELECT min(id), count(*) FROM ({some})"
-            last, looked = self._db.execute(sql, values).fetchone()
-            more = last if looked == LOOKED_THROUGH else None
-        return Found(tuple(filter(None, map(self.attempt, found[:limit]))), more)
+    def attempts(
+        self, scope: Scope, count: str, before: str | None, limit: int = 50, search: str = ""
+    ) -> Found:
+        page = self._page(scope, count, before, limit, search)
+        return Found(tuple(filter(None, map(self.attempt, page.ids))), page.more)
 
-    def _path(self, scope: Scope, count: str, before: str | None) -> tuple[str, dict[str, Any]]:
-        """Return the way through the attempts, newest first, that looks at the fewest in vain.
+    def export_attempts(
+        self, scope: Scope, count: str, before: str | None = None, search: str = ""
+    ) -> Export:
+        page = self._page(scope, count, before, EXPORTED, search)
+        found = self._db.execute(query("listed_attempts"), {"ids": json.dumps(page.ids)})
+        more = {"before": page.more} if page.more else None
+        return Export([column[0] for column in found.description], found.fetchall(), more)
 
-        Ids begin with the time, so that their order is that of the days.
-        """
+    def search_is_cut(self, search: str) -> bool:
+        lister = Lister(self._db, self.zone, Scope(date.min, date.min), "", "", "clicks")
+        names = (lister.names(column, search) for column in ("product_id", "reference"))
+        return any(len(each) > NAMES for each in names)
+
+    def _page(self, scope: Scope, count: str, before: str | None, limit: int, search: str) -> Page:
         start, end = (f"{edge:012x}" for edge in self._edges(scope))
-        before = min(before or end, end)
-        last = local_day(attempt_ms(before), self.zone)
-        values = {"start": start, "before": before, "first": str(scope.first), "last": last}
-        behind = "local_day BETWEEN :first AND :last AND +id < :before"
-        if count in RARE:
-            values["outcome"] = count
-            path = f"outcome = :outcome AND {IS_RARE} AND {behind}"
-        elif "product_id" in scope.filters:
-            path = f"product_id = :product_id AND {behind}"
-        else:
-            return "id >= :start AND id < :before ORDER BY id DESC", values
-        return f"{path} ORDER BY local_day DESC, id DESC", values
+        below = min(before or end, end)
+        if count not in RARE and answering_table(scope):
+            # Days without any are not looked through, however many attempts they have.
+            last = local_day(attempt_ms(below), self.zone)
+            some = narrowed(scope, self.by(scope, "day")[0], count, last)
+            if some is None:
+                return Page([], None)
+            start, end = (f"{edge:012x}" for edge in self._edges(some))
+            scope, below = some, min(below, end)
+        return Lister(self._db, self.zone, scope, start, below, count).page(search, limit)
 
     def attempt(self, attempt_id: str) -> Attempt | None:
         row = self._db.execute(f"{SELECT_ATTEMPT} WHERE id = ?", (attempt_id,)).fetchone()

@@ -8,12 +8,12 @@ from flask import Blueprint, Response, jsonify, request
 
 from proxy.numbers import exports, timeline
 from proxy.numbers.questions import BY, RANGES, SORTS, Question, answer
-from proxy.routes.dashboard import question, read
+from proxy.routes.dashboard import listing, question, read
 from proxy.services import services
 from proxy.web.openapi import JSON, STRING, WORDS, Members, object_of, query
 from proxy.web.problems import Problem
 from storage.funnel import COUNTS
-from storage.numbers import DIMENSIONS
+from storage.numbers import DIMENSIONS, LISTED
 
 PERIOD = (
     query("from", "The first day, in the shop's time zone.", format="date"),
@@ -24,6 +24,14 @@ PERIOD = (
 PARTS = (
     query("by", "What to divide by.", enum=[*BY]),
     query("sort", "Which count is greatest first.", enum=[*SORTS]),
+)
+LIST = (
+    query("count", "Those behind this count; clicks are all.", enum=[*LISTED]),
+    query(
+        "search",
+        "Those with this id, or whose product or reference begins like this.",
+        maxLength=300,
+    ),
 )
 SEPARATORS = (",", ";")
 SEPARATOR = query("separator", "What stands between cells.", enum=[*SEPARATORS])
@@ -98,6 +106,16 @@ def table() -> Response:
         asked = replace(asked, limit=sys.maxsize)
     by = asked.by or "product_id"
     return _csv(f"by-{by}", asked, exports.table(services().store, asked, by, _separator()))
+
+
+@routes.get("/export/list.csv", **_data({"text/csv": {}}, *PERIOD, *LIST, SEPARATOR))
+def listed() -> Response:
+    """The list of try-ons as its page shows it, but whole, as CSV."""
+    asked = listing("separator")
+    parts = exports.listed(
+        services().store, asked.question, asked.count, asked.search, _separator()
+    )
+    return _csv("list", asked.question, parts)
 
 
 def _separator() -> str:

@@ -1,36 +1,28 @@
 """`/dashboard/…`: the merchant's pages. The numbers of each come from one snapshot."""
 
-import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from proxy.numbers import charts, timeline
-from proxy.numbers.definitions import BY_KEY, DEFINITIONS
-from proxy.numbers.overview import NAMES, STEPS, First, first, overview, table
-from proxy.numbers.questions import RANGES, today, written
+from proxy.numbers import timeline
+from proxy.numbers.definitions import DEFINITIONS
+from proxy.numbers.overview import STEPS, First, first, overview, table
+from proxy.numbers.questions import today
 from proxy.numbers.sentence import facts, sentence, some, statuses
-from proxy.routes.dashboard import question, read
+from proxy.routes.dashboard import guard, question, read
 from proxy.services import services
 from proxy.tryon.limits import Spent
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web import devices
 from proxy.web.problems import Problem
 from storage.events import now_ms
-from storage.numbers import LISTED
 
-ATTEMPT = re.compile(r"[0-9a-f]{32}")
 CHARTS = (*STEPS, "whole_rate")
 ROWS = 500  # of a table on a page of its own
 
 routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
-
-
-@routes.before_request
-def demand() -> Response | None:
-    return None if request.endpoint == "dashboard.login" else services().login.demand_page()
+guard(routes)
 
 
 @routes.route("/login", methods=["GET", "POST"])
@@ -127,36 +119,6 @@ def breakdown(by: str) -> str:
     return render_template("dashboard/breakdown.html", table=view, q=asked)
 
 
-@routes.get("/attempts")
-def attempts() -> str:
-    """The try-ons behind a count, newest first."""
-    asked = question("count", "before")
-    count, before = request.args.get("count") or "clicks", request.args.get("before") or None
-    if count not in LISTED:
-        raise Problem("bad_request", "count: is not known here", parameter="count")
-    if before and not ATTEMPT.fullmatch(before):
-        raise Problem("bad_request", "before: must be an attempt's id", parameter="before")
-    found = read(lambda numbers: numbers.attempts(asked.scope, count, before))
-    return render_template(
-        "dashboard/attempts.html",
-        found=found,
-        q=asked,
-        count=BY_KEY[count],
-        extra={"count": count},
-    )
-
-
-@routes.get("/attempts/<attempt_id>")
-def attempt(attempt_id: str) -> str:
-    """One try-on and all that is kept of it."""
-    view = None
-    if ATTEMPT.fullmatch(attempt_id):
-        view = read(lambda numbers: timeline.timeline(numbers, attempt_id))
-    if view is None:
-        raise Problem("not_found")
-    return render_template("dashboard/attempt.html", view=view)
-
-
 @routes.get("/definitions")
 def definitions() -> str:
     """What each figure means."""
@@ -187,51 +149,3 @@ def map_word() -> Response:
         raise Problem("bad_request", "word and outcome: choose one of the list")
     services().threads.run(services().outcomes.map, word, outcome)
     return services().login.go("/dashboard/words", mapped=word)
-
-
-# Verdicts on callbacks, in words.
-VERDICTS = {
-    "accepted": "counted",
-    "duplicate": "came again",
-    "mismatch": "names another session",
-    "too_old": "of a day that is purged",
-    "too_many": "one too many of its try-on",
-    "erased": "of a try-on that was erased",
-    "unreadable": "not readable",
-    "unsigned": "signature missing or wrong",
-}
-
-BREAKER = {
-    "closed": "Calls to it go through.",
-    "open": "Calls to it are held back, since many failed in a row.",
-    "half-open": "Calls to it are tried again one by one, since many failed in a row.",
-}
-
-
-@routes.context_processor
-def words_of_pages() -> dict[str, Any]:
-    """Give the templates their formats for numbers and times, and the base of addresses."""
-    return {
-        "access": services().login,
-        "base": f"{services().settings.public_url}/dashboard",
-        "ranges": RANGES,
-        "names": NAMES,
-        "charts": charts,
-        "define": BY_KEY,
-        "verdicts": VERDICTS,
-        "breaker_words": BREAKER,
-        "moment": _moment,
-        "now_ms": now_ms(),
-        "percent": charts.percent,
-        "number": lambda value: "—" if value is None else f"{value:,}",
-        "duration": timeline.duration,
-        "written": written,
-        "some": some,
-    }
-
-
-def _moment(at_ms: int | None) -> str:
-    if at_ms is None:
-        return "—"
-    zone = services().settings.timezone
-    return datetime.fromtimestamp(at_ms / 1000, zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from tests.servers import PASSWORD, Shop, http
+from tests.servers import PASSWORD, Shop, Vendor, http
 
 BASIC = ("anybody", PASSWORD)
 
@@ -38,3 +38,12 @@ def token(page: str) -> str:
     found = re.search(r'name="token" value="([^"]+)"', page)
     assert found
     return found[1]
+
+
+def call_back(shop: Shop, vendor: Vendor, product_id: str, state: str) -> None:
+    """A callback as the vendor would send it, with any word."""
+    session = vendor.sessions(product_id)[0]
+    answer = shop.http.post(
+        session["callback_url"], json={"session_id": session["id"], "state": state}
+    )
+    assert answer.status_code == 204, answer.text

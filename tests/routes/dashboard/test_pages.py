@@ -3,7 +3,6 @@
 import gzip
 import html
 import re
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -11,13 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from tests.routes.dashboard.merchant import log_in, log_in_once, stats, token
+from tests.routes.dashboard.merchant import call_back, log_in, log_in_once, stats, token
 from tests.servers import ALONE, Shop, Vendor, eventually, running_shop, unique
-from tests.storage.histories import (
-    ZONE,
-    attempt_id,
-    moment,
-)
 
 
 @pytest.mark.parametrize(
@@ -98,20 +92,6 @@ def test_a_figure_that_has_no_card_is_refused(known: Shop, page: str, asked: str
     assert answer.status_code == 400
 
 
-def test_a_cell_opens_the_attempts_behind_it_and_each_its_timeline(known: Shop) -> None:
-    browser = log_in_once(known)
-    page = browser.get(f"{known.url}/dashboard/?from=2026-11-01&to=2026-11-01").text
-    link = re.search(r'href="([^"]+count=abandoned[^"]*)"', page)
-    assert link
-    attempts = browser.get(link[1].replace("&amp;", "&")).text
-    ids = {*re.findall(r"/dashboard/attempts/([0-9a-f]{32})", attempts)}
-    assert ids == {attempt_id(moment("2026-11-01T01:30", ZONE), 2)}
-    attempt = browser.get(f"{known.url}/dashboard/attempts/{ids.pop()}").text
-    for name in ("click", "created", "launch", "callback"):
-        assert f"event: {name}" in attempt
-    assert "vendor.example/launch" not in attempt
-
-
 @pytest.mark.parametrize("product_id", ["(none)", "R&D +50% / é #1?", " x", "=1;2"])
 def test_a_product_in_a_table_leads_to_itself_whatever_it_is_called(
     shop: Shop, merchant: requests.Session, product_id: str
@@ -128,43 +108,6 @@ def test_a_product_in_a_table_leads_to_itself_whatever_it_is_called(
 
 def written(product_id: str) -> str:
     return "\\(none)" if product_id == "(none)" else product_id
-
-
-@pytest.mark.parametrize("name", ["0" * 32, "x", "0" * 31, "%27", "g" * 32])
-def test_an_unknown_attempt_is_not_found(known: Shop, name: str) -> None:
-    answer = log_in_once(known).get(f"{known.url}/dashboard/attempts/{name}")
-    assert answer.status_code == 404
-
-
-def test_moments_are_in_the_zone_of_the_shop(known: Shop) -> None:
-    a = attempt_id(moment("2026-11-01T00:00", ZONE), 1)
-    page = log_in_once(known).get(f"{known.url}/dashboard/attempts/{a}").text
-    assert "2026-11-01 00:00:00" in page
-    utc = datetime.fromtimestamp(int(a[:12], 16) / 1000, UTC)
-    assert f"{utc:%Y-%m-%d %H:%M:%S}" not in page
-
-
-def test_a_receipt_is_shown_as_text(shop: Shop, vendor: Vendor, merchant: requests.Session) -> None:
-    product_id = unique()
-    session = shop.click(product_id).json()
-    hostile = "</pre><script>alert(1)</script>"
-    call_back(shop, vendor, product_id, hostile)
-    eventually(lambda: shop.state(session) == "ended")
-    page = merchant.get(f"{shop.url}/dashboard/attempts", params={"product_id": product_id}).text
-    found = re.search(r"/dashboard/attempts/[0-9a-f]{32}", page)
-    assert found
-    attempt = merchant.get(f"{shop.url}{found[0]}").text
-    assert "&lt;/pre&gt;&lt;script&gt;" in attempt
-    assert "<script>alert" not in attempt
-
-
-def call_back(shop: Shop, vendor: Vendor, product_id: str, state: str) -> None:
-    """A callback as the vendor would send it, with any word."""
-    session = vendor.sessions(product_id)[0]
-    answer = shop.http.post(
-        session["callback_url"], json={"session_id": session["id"], "state": state}
-    )
-    assert answer.status_code == 204, answer.text
 
 
 # --- Words ----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - names of columns and views are our own
 import json
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from storage.events import Entry, event
-from storage.funnel import COUNTS, Attempt, contribution, impression, local_day, midnight_ms
-from storage.numbers import DIMENSIONS, Scope, answering_table, with_open
-from storage.sqlite.numbers import BEHIND, SQLiteNumbers
+from storage.events import Entry, Event, event
+from storage.funnel import COUNTS, Attempt, contribution, ending, impression, local_day, midnight_ms
+from storage.numbers import DIMENSIONS, ENDINGS, Scope, answering_table, with_open
+from storage.sqlite.listing import BEHIND
+from storage.sqlite.numbers import SQLiteNumbers
 from storage.sqlite.store import SQLiteStore
 from tests.storage import histories
 from tests.storage.histories import MINUTE, attempt_id, callback, click, created, launch
@@ -262,7 +264,7 @@ def test_the_attempts_behind_a_count_are_as_many_as_it_says(
 def test_a_search_for_what_is_rare_ends_after_a_bounded_number(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.sqlite.numbers.LOOKED_THROUGH", 10)
+    monkeypatch.setattr("storage.sqlite.listing.LOOKED_THROUGH", 10)
     start = histories.moment("2026-03-01T12:00")
     for number in range(35):
         a = attempt_id(start + number * 1_000)
@@ -273,7 +275,7 @@ def test_a_search_for_what_is_rare_ends_after_a_bounded_number(
     with store.snapshot() as db:
         while True:
             scope = Scope(date(2026, 3, 1), date(2026, 3, 1))
-            page = SQLiteNumbers(db, BERLIN).attempts(scope, "opened", before)
+            page = SQLiteNumbers(db, BERLIN).attempts(scope, "opened", before, limit=5)
             found += [attempt.id for attempt in page.attempts]
             before, pages = page.more, pages + 1
             if before is None:
@@ -295,17 +297,136 @@ PATHS = [
 def test_the_list_of_attempts_goes_by_an_index_and_sorts_nothing(
     store: SQLiteStore, count: str, filters: dict[str, str], index: str
 ) -> None:
+    store.commit([Entry(tuple(completed_attempt("2026-03-01T12:00")))])
+    for statement in listing_statements(store, count, filters):
+        plan = planned(store, statement)
+        assert index in plan
+        assert "TEMP B-TREE" not in plan
+
+
+def completed_attempt(at: str, **props: str) -> list[Event]:
+    at_ms = histories.moment(at)
+    a = attempt_id(at_ms)
+    told = callback(a, at_ms + MINUTE, "completed")
+    return [click(a, **props), created(a, at_ms), launch(a, at_ms), told]
+
+
+def listing_statements(
+    store: SQLiteStore, count: str, filters: dict[str, str], search: str = ""
+) -> list[str]:
+    """What the list asks the database of its attempts, its values in place."""
     with store.snapshot() as db:
         statements: list[str] = []
         db.set_trace_callback(statements.append)
-        SQLiteNumbers(db, BERLIN).attempts(
-            Scope(date(2026, 1, 1), date(2026, 12, 31), filters), count, None
-        )
+        scope = Scope(date(2026, 1, 1), date(2026, 12, 31), filters)
+        SQLiteNumbers(db, BERLIN).attempts(scope, count, None, search=search)
         db.set_trace_callback(None)
-        search = next(each for each in statements if each.startswith("SELECT id FROM"))
-        plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {search}"))
-    assert index in plan
-    assert "TEMP B-TREE" not in plan
+    found = [each for each in statements if each.lstrip().startswith(("SELECT id FROM", "WITH"))]
+    assert found
+    return found
+
+
+def planned(store: SQLiteStore, statement: str) -> str:
+    return " ".join(row[3] for row in store.read(f"EXPLAIN QUERY PLAN {statement}"))
+
+
+def test_a_search_goes_by_indexes_alone(store: SQLiteStore) -> None:
+    store.commit([Entry(tuple(completed_attempt("2026-03-01T12:00", reference="0123456789")))])
+    used = set()
+    for statement in listing_statements(store, "clicks", {}, "0123456789"):
+        plan = planned(store, statement)
+        assert not re.search(r"SCAN (?!found|some|CONSTANT|\()\w+", plan), plan
+        used |= {*re.findall(r"INDEX (\w+)|(PRIMARY KEY)", plan)}
+    indexes = {name or key for name, key in used}
+    assert {"attempts_reference", "attempts_product", "PRIMARY KEY"} <= indexes
+    assert len([each for each in indexes if each.startswith("sqlite_autoindex_attempts")]) == 2
+
+
+def listed(store: SQLiteStore, search: str, count: str = "clicks", limit: int = 50) -> list[str]:
+    """All pages of a search in 2026."""
+    found, before = list[str](), None
+    with store.snapshot() as db:
+        while True:
+            scope = Scope(date(2026, 1, 1), date(2026, 12, 31))
+            page = SQLiteNumbers(db, BERLIN).attempts(scope, count, before, limit, search)
+            found += [attempt.id for attempt in page.attempts]
+            if (before := page.more) is None:
+                return found
+
+
+def test_a_search_finds_ids_and_what_references_and_products_begin_with(store: SQLiteStore) -> None:
+    start = histories.moment("2026-03-01T12:00")
+    a, b, c, d = (attempt_id(start + number * 1_000, number) for number in range(4))
+    for each, product_id, reference in (
+        (a, "boot-1", "cart-7"), (b, "boot-10", "cart-70"), (c, "cap", "boot"), (d, "%", "_"),
+    ):  # fmt: skip
+        store.commit([Entry((click(each, product_id=product_id, reference=reference),))])
+        store.commit([Entry((created(each, start),))])
+    assert listed(store, "boot") == [c, b, a]
+    assert listed(store, "boot-10") == [b]
+    assert listed(store, "cart-7") == [b, a]
+    assert listed(store, "art-7") == []
+    assert listed(store, a) == listed(store, a.upper()) == listed(store, f"s-{a}") == [a]
+    assert listed(store, f"p-{a}") == [a]
+    assert listed(store, b[:31]) == [b]
+    assert listed(store, a[:8]) == [d, c, b, a]
+    assert listed(store, "0") == []
+    assert listed(store, "%") == listed(store, "_") == [d]
+    assert listed(store, "boot", "completed") == []
+
+
+@pytest.mark.parametrize("most", [5, 20_000])
+def test_a_search_of_many_products_loses_and_doubles_nothing(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("storage.sqlite.listing.FOUND_THROUGH", most)
+    start = histories.moment("2026-03-01T12:00")
+    ids = [attempt_id(start + number * 60_000, number) for number in range(60)]
+    for number, each in enumerate(ids):
+        props = {"product_id": f"boot-{number % 7}", "reference": f"boot-{number % 5}"}
+        told = (callback(each, start, "completed", ""),) if number % 3 else ()
+        store.commit([Entry((click(each, **props), *told))])
+    wanted = [each for number, each in reversed([*enumerate(ids)]) if number % 3]
+    assert listed(store, "boot", "completed", limit=4) == wanted
+
+
+def test_each_attempt_ends_as_it_is_counted(store: SQLiteStore) -> None:
+    fill(store, 99, attempts=300)
+    seen = set()
+    for each, *counts in store.read(f"SELECT id, {', '.join(ENDINGS)} FROM attempt_counts"):
+        attempt = store.attempt(each)
+        assert attempt is not None
+        seen.add(ending(attempt))
+        counted = [name for name, n in zip(ENDINGS, counts, strict=True) if n]
+        assert [ending(attempt)] == (counted or ["open"])
+    assert {*seen, "create_failed"} == {*ENDINGS, "open"}
+
+
+def test_a_list_leaps_over_days_that_have_none(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.listing.LOOKED_THROUGH", 10)
+    store.commit([Entry(tuple(completed_attempt("2026-03-01T12:00")))])
+    for number in range(40):
+        at_ms = histories.moment("2026-03-05T12:00") + number
+        store.commit([Entry((click(attempt_id(at_ms)),))])
+    with store.snapshot() as db:
+        scope = Scope(date(2026, 1, 1), date(2026, 12, 31))
+        page = SQLiteNumbers(db, BERLIN).attempts(scope, "completed", None)
+    assert len(page.attempts) == 1
+    assert page.more is None
+
+
+def test_a_text_that_very_many_names_begin_with_is_told(store: SQLiteStore) -> None:
+    start = histories.moment("2026-03-01T12:00")
+    for number in range(21):
+        a = attempt_id(start + number)
+        store.commit([Entry((click(a, product_id=f"boot-{number:02}"),))])
+    with store.snapshot() as db:
+        numbers = SQLiteNumbers(db, BERLIN)
+        cut = [numbers.search_is_cut(text) for text in ("boot", "boot-0", "x")]
+    assert cut == [True, False, False]
+    assert len(listed(store, "boot")) == 20
 
 
 def test_hostile_values_are_only_values(store: SQLiteStore) -> None:

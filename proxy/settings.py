@@ -72,7 +72,9 @@ def setting(parse: Callable[[str], Any], default: str | None = None, **more: Any
 class Settings:
     """All settings, read and checked by `load`. The docstring of each is its help text."""
 
-    api_token: SecretStr = setting(values.token, missing="Put the vendor's bearer token there")
+    api_token: SecretStr = setting(
+        values.token, missing="Put the vendor's bearer token there", absent=SecretStr("")
+    )
     """The vendor's bearer token. No browser ever sees it."""
 
     api_url: str = setting(values.url, "https://api.tryon-api.com/v1")
@@ -83,13 +85,17 @@ class Settings:
     network. Not for production: tokens and links then travel readable."""
 
     public_url: str = setting(
-        values.url, missing="Put the address there at which shoppers and the vendor reach this app"
+        values.url,
+        missing="Put the address there at which shoppers and the vendor reach this app",
+        absent="",
     )
     """Where shoppers and the vendor reach this app, with its path prefix if it has one. Every link
     is built from it."""
 
     secret_key: tuple[SecretStr, ...] = setting(
-        values.each(values.secret_key), missing="Put 32 random characters or more there"
+        values.each(values.secret_key),
+        missing="Put 32 random characters or more there",
+        absent=(),
     )
     """Signs URLs and logins; 32 characters or more, from `python -c 'import secrets;
     print(secrets.token_urlsafe(48))'`. A comma-separated list rotates: the first signs, all
@@ -250,8 +256,10 @@ URLS = ("api_url", "public_url", "allowed_origins", "catalog", "logo_url", *CHAL
 Layers = Mapping[str, Mapping[str, str | None]]  # what to call it, and its variables
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
+def load(environ: Mapping[str, str] | None = None, *, to_serve: bool = True) -> Settings:
     """Read and check all settings, by default from the environment and `.env`.
+
+    Unless it is `to_serve`, no secret is read, nor what has no default: a database needs neither.
 
     Raises SettingsError with every problem at once.
     """
@@ -259,6 +267,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     problems = []
     layers = _layers(environ)
     for definition in DEFINITIONS:
+        if not to_serve and (definition.secret or definition.missing):
+            found[definition.attribute] = definition.absent
+            continue
         try:
             text, _ = _given(definition.name, layers)
             found[definition.attribute] = _value(definition, text)
@@ -266,7 +277,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             problems.append(f"{definition.name} {error}")
     if not found.get("allow_http"):
         problems += _plain_urls(found)
-    problems += _missing_of_challenge(found)
+    if to_serve:
+        problems += _missing_of_challenge(found)
     # Raised outside of the handler: a chained traceback would show what was parsed.
     if problems:
         raise SettingsError(problems)

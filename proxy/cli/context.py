@@ -4,7 +4,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -19,10 +21,10 @@ console = Console()
 Command = Callable[..., None]
 
 
-def load_settings() -> Settings:
-    """Load the settings, or end with what is wrong with them."""
+def load_settings(*, to_serve: bool = False) -> Settings:
+    """Load the settings, or end with what is wrong with them. Secrets are for who serves."""
     try:
-        return load()
+        return load(to_serve=to_serve)
     except SettingsError as error:
         raise click.ClickException("\n".join(error.problems)) from None
 
@@ -43,11 +45,23 @@ def with_database(command: Command, *, may_be_new: bool = False) -> Command:
 
 def opened(settings: Settings, *, may_be_new: bool = True) -> Database:
     """Open the database. :raises StorageUnavailable: it cannot be opened."""
+    path = settings.database if may_be_new else existing(settings)
+    return open_database(path, settings.timezone)
+
+
+def existing(settings: Settings) -> Path:
+    """Return where the database is. :raises StorageUnavailable: there is none."""
     # Of an empty one, made in the wrong folder, a command would say that nothing had to be erased.
-    if not (may_be_new or settings.database.exists()):
+    if not settings.database.exists():
         where = settings.database.absolute()
         raise StorageUnavailable(f"there is no {where}; TRYON_DATABASE says where it is")
-    return open_database(settings.database, settings.timezone)
+    return settings.database
+
+
+def zone_of(database: Database) -> ZoneInfo:
+    """Return the zone whose days the database counts, whatever this environment says."""
+    with database.store.numbers() as numbers:
+        return numbers.zone
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from proxy.cli.context import load_settings, progress, sentences
+from proxy.cli.context import existing, load_settings, progress, sentences
 from storage import database
 
 A_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -15,7 +15,7 @@ A_FILE = click.Path(dir_okay=False, path_type=Path)
 def backup(file: Path) -> None:
     """Write a checked copy of the database to a new FILE, beside the running app."""
     with sentences(), progress(None, "copying") as advance:
-        database.backup(load_settings().database, file, advance)
+        database.backup(existing(load_settings()), file, advance)
     click.echo(f"{file} holds all that was stored until now.")
 
 

@@ -5,7 +5,15 @@ from functools import partial
 
 import click
 
-from proxy.cli.context import load_settings, printable, progress, sentences, with_database
+from proxy.cli.context import (
+    existing,
+    load_settings,
+    printable,
+    progress,
+    sentences,
+    with_database,
+    zone_of,
+)
 from proxy.numbers.questions import today
 from proxy.upstream.completion import read_receipt
 from proxy.upstream.outcomes import OUTCOMES
@@ -65,7 +73,7 @@ def replay(database: Database, quiet: bool) -> None:
 def purge(database: Database, before: str | None, quiet: bool) -> None:
     """Delete raw events, receipts and calls of old days; totals stay."""
     kept = timedelta(load_settings().retention_days)
-    line = before or str(today(database.store.zone) - kept)
+    line = before or str(today(zone_of(database)) - kept)
     try:
         with progress(None, "purging", quiet=quiet) as advance:
             deleted = database.maintenance.purge(line, advance)
@@ -89,5 +97,5 @@ def compact() -> None:
     """Give the space of deleted rows back to the disk; the app must be stopped."""
     settings = load_settings()
     with sentences():
-        freed = storage.compact(settings.database, settings.timezone)
+        freed = storage.compact(existing(settings), settings.timezone)
     click.echo(f"{settings.database} takes {freed / 1024**2:,.1f} MiB less.")

@@ -22,6 +22,7 @@ from proxy.cli.context import (
     progress,
     put,
     with_database,
+    zone_of,
 )
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.definitions import label
@@ -65,7 +66,7 @@ def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:
 @with_database
 def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) -> None:
     """Show the funnel of a period (30 days by default), and what it is made of."""
-    asks_for = question(database.store.zone, asked)
+    asks_for = question(zone_of(database), asked)
     if as_csv:
         for part in exports.table(database.store, asks_for, asks_for.by or "day"):
             put(part)
@@ -118,7 +119,7 @@ def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
 @with_database
 def events(database: Database, follow: bool, as_json: bool, as_csv: bool) -> None:
     """Show the newest events, the oldest of them first."""
-    last, limit = 0, timeline.LATEST
+    last, limit, zone = 0, timeline.LATEST, zone_of(database)
     if as_csv:
         put(exports.lines([timeline.LATEST_COLUMNS]))
     while True:
@@ -129,7 +130,7 @@ def events(database: Database, follow: bool, as_json: bool, as_csv: bool) -> Non
             if as_csv:
                 put(exports.lines([event.values()]))
             else:
-                click.echo(json.dumps(event) if as_json else _line(event, database.store.zone))
+                click.echo(json.dumps(event) if as_json else _line(event, zone))
         if not follow:
             return
         time.sleep(FOLLOW_EVERY_S)
@@ -152,7 +153,7 @@ def export(database: Database, name: str, output: Path | None, **asked: str | No
 
     Of a damaged database it writes what can be read, and exits with 1.
     """
-    store, asks_for = database.store, question(database.store.zone, asked)
+    store, asks_for = database.store, question(zone_of(database), asked)
     parts = exports.export(store, asks_for, name, around=True)
     if output is None:
         for part in parts:

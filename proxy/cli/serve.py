@@ -15,6 +15,6 @@ def serve() -> None:
 
     HOST and PORT say where to listen; see docs/settings.md for the rest.
     """
-    load_settings()
+    load_settings(to_serve=True)
     arguments = ["gunicorn", "-c", str(HERE / "gunicorn.conf.py"), "app:create_app()"]
     os.execv(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606

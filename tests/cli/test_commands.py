@@ -1,5 +1,6 @@
 """All commands: each is explained, and what cannot be done is a sentence."""
 
+import json
 from pathlib import Path
 
 import click
@@ -58,10 +59,36 @@ def test_a_command_needs_no_standard_output(shop: Shop) -> None:
     assert shop.command("export", "attempts").returncode == 0
 
 
-@pytest.mark.parametrize("command", ["erase", "verify", "purge", "stats", "export"])
-def test_a_command_makes_no_database_where_none_is(shop: Shop, command: str) -> None:
-    elsewhere = shop.folder / "elsewhere.db"
-    shop.environ["TRYON_DATABASE"] = "sqlite:///elsewhere.db"
-    arguments = {"erase": ["cart-1"], "export": ["attempts"]}.get(command, [])
-    assert f"there is no {elsewhere}" in told(shop, command, *arguments, status=1)
-    assert not elsewhere.exists()
+OF_A_DATABASE = (
+    ["stats"], ["events"], ["export", "attempts"], ["forecast"], ["verify"], ["rebuild"],
+    ["replay"], ["purge"], ["erase", "cart-1"], ["compact"], ["backup", "copy.db"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", OF_A_DATABASE, ids=" ".join)
+def test_a_database_alone_is_enough(shop: Shop, arguments: list[str]) -> None:
+    shop.environ = {"TRYON_API_TOKEN_FILE": "/nowhere/token", "TRYON_TIMEZONE": ""}
+    told(shop, *arguments)
+
+
+@pytest.mark.parametrize("arguments", OF_A_DATABASE, ids=" ".join)
+def test_a_command_makes_no_database_where_none_is(shop: Shop, arguments: list[str]) -> None:
+    elsewhere = shop.folder / "elsewhere" / "tryon.db"
+    elsewhere.parent.mkdir()
+    shop.folder = elsewhere.parent
+    shop.environ = {}
+    said = told(shop, *arguments, status=1)
+    assert f"there is no {elsewhere}; TRYON_DATABASE says where it is" in said
+    assert not [*elsewhere.parent.iterdir()]
+
+
+def test_days_are_those_of_the_database(shop: Shop) -> None:
+    shop.environ = {}
+    assert json.loads(told(shop, "stats", "--json"))["timezone"] == "America/New_York"
+    (line,) = [line for line in told(shop, "events").splitlines() if "expired" in line]
+    assert line.startswith("2026-11-02 00:14:59")
+
+
+def test_who_serves_needs_all_settings(shop: Shop) -> None:
+    shop.environ = {}
+    assert "TRYON_API_TOKEN is not set" in told(shop, "serve", status=1)

@@ -88,7 +88,7 @@ def services() -> Services:
 
 def _static(settings: Settings) -> StaticFiles:
     archive = Archive(Path(f"{settings.database}-static"))
-    static = StaticFiles(settings.public_url, archive)
+    static = StaticFiles(settings.public_url, archive, offload=Threads(1).run)
     static.add("theme.css", theme.stylesheet(settings.accent_color))
     button.install(static, settings.locale)
     static.keep()

@@ -1,13 +1,13 @@
-"""Static files: hashed, stamped for integrity and compressed once, at start."""
+"""Static files: hashed and stamped for integrity at start, compressed when first asked for."""
 
 import base64
 import gzip
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import brotli  # type: ignore[import-untyped]
@@ -29,6 +29,12 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 # Short, so that a fix reaches every shop within minutes; stale copies stay usable while asking.
 FLOATING = "public, max-age=300, stale-while-revalidate=86400"
 HASH = re.compile(r"\.[0-9a-f]{12}\.")
+Offload = Callable[[Callable[[str], bytes], str], bytes]
+CODERS: dict[str, Callable[[bytes], bytes]] = {
+    "br": brotli.compress,
+    # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
+    "gzip": partial(gzip.compress, compresslevel=9, mtime=0),
+}
 
 
 @dataclass(frozen=True)
@@ -39,13 +45,17 @@ class StaticFile:
     """The first 12 hexadecimal digits of the content's SHA-256."""
     integrity: str
     """For `integrity="…"` (Subresource Integrity, SHA-384)."""
-    bodies: Mapping[str, bytes]
-    """By content coding: `identity`, `gzip` and `br`."""
+    bodies: dict[str, bytes]
+    """By content coding: `identity`, and those of CODERS that somebody has asked for."""
 
     @property
     def hashed_name(self) -> str:
         stem, _, suffix = self.name.partition(".")
         return f"{stem}.{self.digest}.{suffix}"
+
+    def compress(self, coding: str) -> bytes:
+        self.bodies[coding] = body = CODERS[coding](self.bodies["identity"])
+        return body
 
 
 def _lean(path: Path) -> bytes:
@@ -63,21 +73,23 @@ def _prepare(name: str, body: bytes) -> StaticFile:
         type=TYPES[Path(name).suffix],
         digest=digest(body),
         integrity=f"sha384-{sha384}",
-        bodies={
-            "identity": body,
-            # mtime=0: the same content gives the same bytes, hence the same ETag, on every machine.
-            "gzip": gzip.compress(body, 9, mtime=0),
-            "br": brotli.compress(body),
-        },
+        bodies={"identity": body},
     )
 
 
 class StaticFiles:
     """Every file under `static/`, and the generated ones, by name and by hashed name."""
 
-    def __init__(self, public_url: str, archive: Archive, folder: Path = FOLDER) -> None:
+    def __init__(
+        self,
+        public_url: str,
+        archive: Archive,
+        folder: Path = FOLDER,
+        offload: Offload = lambda compress, coding: compress(coding),
+    ) -> None:
         self._prefix = public_url
         self._archive = archive
+        self._offload = offload  # the largest file takes 30 ms, in which nobody else should wait
         self._files = {
             name: _prepare(name, _lean(path))
             for path in sorted(folder.rglob("*"))
@@ -115,13 +127,13 @@ class StaticFiles:
         better than none, and where an integrity was pinned the browser sees to it.
         """
         file = self._find(hashed_name)
-        return _answer(file, request, _caching(file, hashed_name)) if file else None
+        return self._answer(file, request, _caching(file, hashed_name)) if file else None
 
     def part(self, hashed_name: str, member: str, request: Request) -> Response | None:
         """Answer with one member of a JSON file, else as `immutable`."""
         whole = self._find(hashed_name)
         part = whole and _part(whole.bodies["identity"], member)
-        return _answer(part, request, _caching(whole, hashed_name)) if whole and part else None
+        return self._answer(part, request, _caching(whole, hashed_name)) if whole and part else None
 
     def _find(self, hashed_name: str) -> StaticFile | None:
         name, hashes = HASH.subn(".", hashed_name)
@@ -132,7 +144,24 @@ class StaticFiles:
         return file if kept is None else _prepare(file.name, kept)
 
     def floating(self, name: str, request: Request) -> Response:
-        return _answer(self._files[name], request, FLOATING)
+        return self._answer(self._files[name], request, FLOATING)
+
+    def _answer(self, file: StaticFile, request: Request, caching: str) -> Response:
+        chosen = coding(request.accept_encodings)
+        body = file.bodies.get(chosen)
+        if body is None:
+            body = self._offload(file.compress, chosen)
+        response = Response(body, content_type=file.type)
+        response.headers["Cache-Control"] = caching
+        response.headers["Vary"] = "Accept-Encoding"
+        # Module scripts are always fetched with CORS, and shops are on other origins.
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if chosen != "identity":
+            response.headers["Content-Encoding"] = chosen
+        response.set_etag(f"{file.digest}-{chosen}")
+        response.make_conditional(request)
+        return response
 
 
 @lru_cache(maxsize=128)
@@ -148,18 +177,3 @@ def _caching(file: StaticFile, hashed_name: str) -> str:
 def coding(accepted: Accept) -> str:
     """Choose br, gzip or identity, the first that the client accepts (RFC 9110, 12.5.3)."""
     return next((best for best in ("br", "gzip") if accepted.quality(best)), "identity")
-
-
-def _answer(file: StaticFile, request: Request, caching: str) -> Response:
-    chosen = coding(request.accept_encodings)
-    response = Response(file.bodies[chosen], content_type=file.type)
-    response.headers["Cache-Control"] = caching
-    response.headers["Vary"] = "Accept-Encoding"
-    # Module scripts are always fetched with CORS, and shops are on other origins.
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    if chosen != "identity":
-        response.headers["Content-Encoding"] = chosen
-    response.set_etag(f"{file.digest}-{chosen}")
-    response.make_conditional(request)
-    return response

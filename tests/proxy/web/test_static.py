@@ -1,8 +1,9 @@
-"""Files are stamped and compressed once, and cached for as long as their address allows."""
+"""Files are stamped at start, compressed once, and cached for as long as their address allows."""
 
 import base64
 import gzip
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,22 @@ SOURCE = b"export const answer=42;" * 40
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> StaticFiles:
+def asked() -> list[str]:
+    """The codings that something was compressed in."""
+    return []
+
+
+@pytest.fixture
+def files(tmp_path: Path, asked: list[str]) -> StaticFiles:
+    def offload(compress: Callable[[str], bytes], coding: str) -> bytes:
+        asked.append(coding)
+        return compress(coding)
+
     (tmp_path / "a.js").write_bytes(SOURCE)
     (tmp_path / "a.secret").write_text("not for browsers")
     (tmp_path / "types.d.ts").write_text("export {};\n")
-    files = StaticFiles("https://x.example/p", Archive(tmp_path / "kept"), folder=tmp_path)
+    kept = Archive(tmp_path / "kept")
+    files = StaticFiles("https://x.example/p", kept, folder=tmp_path, offload=offload)
     files.add("theme.css", ":root{}")
     return files
 
@@ -81,7 +93,17 @@ def test_other_shops_may_load_it_as_a_module(client: FlaskClient) -> None:
     assert answer.content_type == "text/javascript; charset=utf-8"
 
 
-def test_it_sends_the_best_ready_made_coding(client: FlaskClient) -> None:
+def test_a_file_is_compressed_when_it_is_first_asked_for_and_once(
+    client: FlaskClient, asked: list[str]
+) -> None:
+    client.get("/a.js")
+    assert asked == []
+    for accepted in ("br", "gzip", "br", "gzip"):
+        client.get("/a.js", headers={"Accept-Encoding": accepted})
+    assert asked == ["br", "gzip"]
+
+
+def test_it_sends_the_best_coding(client: FlaskClient) -> None:
     answer = client.get("/a.js", headers={"Accept-Encoding": "gzip, deflate"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(answer.data) == SOURCE

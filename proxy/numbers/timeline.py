@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.numbers.story import Story, story
 from storage.funnel import Attempt
 from storage.numbers import Numbers
 
@@ -32,9 +33,10 @@ class Moment:
 
 @dataclass(frozen=True)
 class Timeline:
-    """An attempt and everything that is kept of it, oldest first."""
+    """An attempt as it went, and everything that is kept of it, oldest first."""
 
     attempt: Attempt
+    story: Story
     moments: tuple[Moment, ...]
 
 
@@ -48,12 +50,17 @@ def timeline(numbers: Numbers, attempt_id: str) -> Timeline | None:
     attempt = numbers.attempt(attempt_id)
     if attempt is None:
         return None
+    events, receipts = (numbers.about(table, attempt_id) for table in ("events", "receipts"))
     moments = [
-        *map(_event, numbers.about("events", attempt_id)),
-        *map(_receipt, numbers.about("receipts", attempt_id)),
+        *map(_event, events),
+        *map(_receipt, receipts),
         *map(_call, numbers.about("upstream_calls", attempt_id)),
     ]
-    return Timeline(attempt, tuple(sorted(moments, key=lambda moment: moment.at_ms)))
+    return Timeline(
+        attempt,
+        story(attempt, events, receipts, numbers.zone),
+        tuple(sorted(moments, key=lambda moment: moment.at_ms)),
+    )
 
 
 def _event(row: dict[str, Any]) -> Moment:

@@ -73,4 +73,8 @@ def attempt(attempt_id: str) -> str:
         view = read(lambda numbers: timeline.timeline(numbers, attempt_id))
     if view is None:
         raise Problem("not_found")
-    return render_template("dashboard/attempt.html", view=view, back=asked)
+    before = request.args.get("before")
+    back = asked.parameters(before=before if before and ATTEMPT.fullmatch(before) else None)
+    return render_template(
+        "dashboard/attempt.html", view=view, back=back, ending=ending(view.attempt)
+    )

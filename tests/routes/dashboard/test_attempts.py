@@ -42,6 +42,8 @@ def test_an_unknown_attempt_is_not_found(known: Shop, name: str) -> None:
 def test_moments_are_in_the_zone_of_the_shop(known: Shop) -> None:
     a = attempt_id(moment("2026-11-01T00:00", ZONE), 1)
     page = log_in_once(known).get(f"{known.url}/dashboard/attempts/{a}").text
+    assert "1 November 2026" in page
+    assert "00:00:00" in page
     assert "2026-11-01 00:00:00" in page
     utc = datetime.fromtimestamp(int(a[:12], 16) / 1000, UTC)
     assert f"{utc:%Y-%m-%d %H:%M:%S}" not in page
@@ -59,6 +61,25 @@ def test_a_receipt_is_shown_as_text(shop: Shop, vendor: Vendor, merchant: reques
     attempt = merchant.get(f"{shop.url}{found[0]}").text
     assert "&lt;/pre&gt;&lt;script&gt;" in attempt
     assert "<script>alert" not in attempt
+
+
+def test_a_try_on_is_told_in_words_and_leads_back_to_its_list(known: Shop) -> None:
+    browser, asked = log_in_once(known), "from=2026-11-01&to=2026-11-01&count=abandoned&search=sku"
+    listed = browser.get(f"{known.url}/dashboard/attempts?{asked}").text
+    (link,) = re.findall(r'href="([^"]+/attempts/[0-9a-f]{32}[^"]*)"', listed)
+    page = html.unescape(browser.get(html.unescape(link)).text).translate({0x2068: "", 0x2069: ""})
+    for told in ("Clicked on “sku-1” on a phone.", "The vendor reported “left”: abandoned."):
+        assert told in page
+    assert "As it is stored: 4 records" in page
+    (back,) = re.findall(r'href="([^"]+)">\S Back to the list', page)
+    assert browser.get(back).text == listed
+
+
+@pytest.mark.parametrize("asked", ["count=x", "x=1", "search=a&search=b", "from=2026-13-01"])
+def test_a_try_on_takes_no_other_parameters_than_its_list(known: Shop, asked: str) -> None:
+    a = attempt_id(moment("2026-11-01T00:00", ZONE), 1)
+    answer = log_in_once(known).get(f"{known.url}/dashboard/attempts/{a}?{asked}")
+    assert answer.status_code == 400
 
 
 # --- The list -------------------------------------------------------------------------------------

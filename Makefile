@@ -11,7 +11,7 @@ PORT ?= 8000
 PYTHONUTF8 := 1
 export HOST PORT PYTHONUTF8
 
-.PHONY: run test lint proofs bench crash-test screens pictures lock clean
+.PHONY: run test lint proofs bench crash-test screens pictures lock sbom clean
 
 run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
@@ -61,6 +61,18 @@ lock: ## resolve the dependencies anew (needs uv)
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
+
+# The list for whoever asks what is in it (CycloneDX), out of the lock alone: the same bytes each time.
+sbom: $(VENV)/sbom/bin/cyclonedx-py ## build/sbom.json
+	@mkdir -p build
+	PYTHONWARNINGS=ignore $< requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+		--output-file build/sbom.json requirements.lock
+
+# A program of its own, none of the app's or the tests'.
+$(VENV)/sbom/bin/cyclonedx-py: Makefile
+	$(PYTHON) -m venv $(VENV)/sbom
+	$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -252,6 +252,32 @@ def running_demo(folder: Path) -> Iterator[tuple[Shop, Vendor]]:
         yield shop, vendor
 
 
+@contextmanager
+def called_demo(folder: Path, *command: str, **environ: str) -> Iterator[dict[str, str]]:
+    """A command that is `tryon demo`, called in a folder: the addresses that it prints, by name."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=SURROUNDINGS | {"HOST": "127.0.0.1"} | environ,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        printed = ""
+        while "Ctrl-C" not in printed:
+            line = process.stdout.readline()
+            assert line, f"it stopped: {printed}"
+            printed += line
+        yield dict(
+            line.strip().rsplit(maxsplit=1) for line in printed.splitlines() if "http" in line
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stdout.close()
+
+
 def unique(name: str = "sku") -> str:
     """A product id that no other test uses; a scenario's name may come first."""
     return f"{name}-{uuid.uuid4().hex[:10]}"

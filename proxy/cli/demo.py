@@ -10,16 +10,19 @@ import sys
 import time
 import urllib.request
 from contextlib import ExitStack
+from pathlib import Path
 
 import click
 import segno
 
 from proxy import settings
-from proxy.background import HERE, run_apart
+from proxy.background import run_apart
 from proxy.catalog.demo import CATEGORIES, catalog
 from proxy.web.login import login_link
 
-STATE = HERE / "var"  # database, secrets, catalogue and log, kept from one run to the next
+# Database, secrets, catalogue and log, kept from one run to the next. In the working directory: the
+# program's own may be an environment, and nobody's to write to.
+STATE = Path("var").absolute()
 SIMULATOR_TOKEN = "sim-token"  # noqa: S105 - the simulator's own, worth nothing elsewhere
 START_S = 60.0
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - where it is asked for
@@ -50,11 +53,14 @@ def demo(history: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
     with ExitStack() as running, (STATE / "log").open("ab") as log:
+        started = []
         for address, command in commands.items():
             # In groups of their own: Ctrl-C reaches them through us.
             process = run_apart(*command, env=environ, stdout=log, stderr=log)
             running.enter_context(process)
             running.callback(process.terminate)
+            started.append((address, process))
+        for address, process in started:
             _await(address, process)
         _greet(shop, vendor, environ)
         os.wait()  # until one of them ends
@@ -121,7 +127,7 @@ def _await(address: str, process: subprocess.Popen[bytes]) -> None:
             opener.open(address, timeout=2).close()
             return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.02)
     raise click.ClickException(f"{address} does not answer; {STATE / 'log'} says why")
 
 

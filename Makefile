@@ -44,10 +44,12 @@ screens: $(VENV)/test ## every state of every page, to look at; ARGS=dialog for 
 pictures: $(VENV)/test ## those that README opens with
 	$(RUN) -m tests.browser.pictures
 
-$(VENV)/run: requirements.lock pyproject.toml
+$(VENV)/run: requirements.lock deploy/parser.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --require-hashes --no-build-isolation -r deploy/parser.lock 2>/dev/null || \
+		echo "No C compiler with Python's headers: requests are read by gunicorn's slower parser."
 	PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -57,6 +59,7 @@ $(VENV)/test: $(VENV)/run tests/requirements.lock
 
 lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile $(LOCK) --extra build pyproject.toml -o requirements.lock
+	echo gunicorn-h1c | uv pip compile $(LOCK) - -o deploy/parser.lock
 	uv pip compile $(LOCK) --extra build --extra test pyproject.toml -o tests/requirements.lock
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -38,13 +38,15 @@ def answered(connection: socket.socket) -> bytes:
 
 
 def raw(shop: Shop, *pieces: bytes) -> tuple[int, bytes]:
-    """Send exactly these bytes; the first answer's status, and everything that came."""
-    with connected(shop) as connection:
+    """Send exactly these bytes; the first answer's status, and everything that came. 0 and nothing
+    where the connection was closed without an answer."""
+    answer = b""
+    with connected(shop) as connection, suppress(OSError):
         for piece in pieces:
             connection.sendall(piece)
         connection.shutdown(socket.SHUT_WR)
         answer = answered(connection)
-    return int(answer.split(b" ", 2)[1]), answer
+    return int(answer.split(b" ", 2)[1]) if answer else 0, answer
 
 
 def post(shop: Shop, path: str, body: Any = b"{}", **headers: str | None) -> requests.Response:

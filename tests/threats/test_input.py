@@ -152,7 +152,9 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(shop: Shop, name: str
     request = HOSTILE_REQUESTS[name].replace(b"{origin}", shop.origin.encode())
     before = len(shop.logged())
     status, answer = raw(shop, request)
-    assert status in range(400, 500) or status == 505, answer[:200]
+    # gunicorn's own parser, where C was not compiled, drops some without a word, and says 501 of an
+    # unknown coding (RFC 9112, 6.1).
+    assert status in (0, *range(400, 500), 501, 505), answer[:200]
     assert "Traceback" not in shop.logged()[before:]
     # What lies behind it on the same connection is not served as another request.
     status, answer = raw(shop, request + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

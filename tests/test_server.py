@@ -213,17 +213,22 @@ def test_who_stops_the_server_waits_longer_than_it_does_itself() -> None:
     conf = (ROOT / "gunicorn.conf.py").read_text()
     unit = (ROOT / "deploy/tryon.service").read_text()
     told = (ROOT / "deploy/README.md").read_text()
+    compose = (ROOT / "deploy/compose.yaml").read_text()
+    pod = (ROOT / "deploy/kubernetes/statefulset.yaml").read_text()
     grace, *waits = (
         int(found[1])
         for found in (
             re.search(r"^graceful_timeout = (\d+)$", conf, re.M),
             re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M),
             re.search(r"docker stop -t (\d+)", told),
+            re.search(r"stop_grace_period: (\d+)s$", compose, re.M),
+            re.search(r"terminationGracePeriodSeconds: (\d+)$", pod, re.M),
         )
         if found
     )
-    assert len(waits) == 2
+    assert len(waits) == 4
     assert min(waits) >= grace + 5
+    assert waits[-1] >= grace + 5 + 5  # its preStop comes off it
 
 
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: shop\r\n\r\n"

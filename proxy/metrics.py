@@ -6,7 +6,7 @@ Labels' values are routes, problem codes and verdicts: all from lists.
 import json
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, chain, repeat
@@ -57,6 +57,9 @@ STREAMS = Metric("tryon_open_streams", "gauge", "Live streams.")
 BREAKER = Metric("tryon_breaker_open", "gauge", "1 while calls are held back.")
 TOKEN = Metric("tryon_token_refused", "gauge", "1 while the vendor refuses the token.")
 BUDGET = Metric("tryon_budget_spent_ratio", "gauge", "How much of a budget is spent.", ("budget",))
+VERDICTS = (
+    "accepted", "duplicate", "mismatch", "too_old", "too_many", "erased", "unreadable", "unsigned",
+)  # fmt: skip
 METRICS = (REQUESTS, DURATION, PROBLEMS, CALLBACKS, UPSTREAM, STREAMS, BREAKER, TOKEN, BUDGET)
 
 _seat = Seat(0)
@@ -102,11 +105,15 @@ def _key(metric: Metric, labels: Labels) -> str:
     return json.dumps([metric.name, *labels])
 
 
-def text(vendor: Mapping[str, Any], spent: Mapping[str, float]) -> str:
+def text(vendor: Mapping[str, Any], spent: Mapping[str, float], codes: Iterable[str]) -> str:
     """Return the exposition text of all workers, with what they share: the breaker's state, and the
-    part of each budget that is spent."""
+    part of each budget that is spent. Problems are told for all `codes` that there are."""
     totals = _totals()
     totals[STREAMS.name].setdefault((), [0.0])
+    # A series that begins with 1 has not grown for Prometheus: the first failure would be missed.
+    for metric, values in ((PROBLEMS, codes), (CALLBACKS, VERDICTS)):
+        for value in values:
+            totals[metric.name].setdefault((value,), [0.0])
     totals[BREAKER.name][()] = [float(vendor["breaker"] != "closed")]
     totals[TOKEN.name][()] = [float(bool(vendor["token_refused"]))]
     totals[BUDGET.name] = {(budget,): [part] for budget, part in spent.items()}

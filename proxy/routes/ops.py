@@ -8,7 +8,7 @@ from proxy import metrics
 from proxy.services import services
 from proxy.web import openapi
 from proxy.web.openapi import JSON, TEXT, WORDS, object_of
-from proxy.web.problems import Problem
+from proxy.web.problems import PROBLEMS, Problem
 from storage.store import Damaged, FilesGone
 
 DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
@@ -63,7 +63,7 @@ def exposition() -> Response:
     if not hmac.compare_digest(given, f"Bearer {token.get_secret_value()}".encode()):
         raise Problem("unauthorized")
     spent = {budget.name: budget.part for budget in services().limits.spent()}
-    text = metrics.text(services().breaker.state(), spent)
+    text = metrics.text(services().breaker.state(), spent, PROBLEMS)
     return Response(text, content_type=metrics.CONTENT_TYPE)
 
 

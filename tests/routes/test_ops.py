@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.routes.dashboard import VERDICTS
+from proxy.web.problems import PROBLEMS
 from tests.servers import (
     ALONE,
     METRICS_TOKEN,
@@ -94,6 +96,13 @@ def test_figures_are_the_sum_over_all_workers(quiet_shop: Shop, vendor: Vendor) 
     assert grown('tryon_callbacks_total{verdict="accepted"}') == 1
     assert grown('tryon_callbacks_total{verdict="duplicate"}') == 4
     assert after["tryon_breaker_open"] == 0
+
+
+def test_what_has_not_happened_yet_is_zero(shop: Shop) -> None:
+    found = figures(shop)
+    assert found['tryon_problems_total{code="internal"}'] == 0
+    assert {f'tryon_problems_total{{code="{code}"}}' for code in PROBLEMS} <= found.keys()
+    assert {f'tryon_callbacks_total{{verdict="{verdict}"}}' for verdict in VERDICTS} <= found.keys()
 
 
 def test_methods_that_clients_make_up_do_not_grow_the_figures(quiet_shop: Shop) -> None:

@@ -8,18 +8,33 @@ from typing import Any
 
 import click
 
-# Where each command is defined, under its own name. Its module is imported when it is called:
-# nobody waits for what another command needs.
+# Where each command is defined, under its own name, and what the list of all says of it. Its module
+# is imported when it is called: nobody waits for what another command needs.
 COMMANDS = {
-    "proxy.cli.catalog": ("catalog",),
-    "proxy.cli.copies": ("backup", "restore"),
-    "proxy.cli.demo": ("demo",),
-    "proxy.cli.demo_history": ("demo-data",),
-    "proxy.cli.doctor": ("doctor",),
-    "proxy.cli.maintenance": ("verify", "rebuild", "replay", "purge", "erase", "compact"),
-    "proxy.cli.numbers": ("stats", "events", "export", "forecast"),
-    "proxy.cli.serve": ("serve",),
-    "simulator.__main__": ("simulate",),
+    "proxy.cli.catalog": {"catalog": "See what a product feed gives."},
+    "proxy.cli.copies": {
+        "backup": "Write a checked copy of the database, beside the running app.",
+        "restore": "Put a backup in the database's place; the app must be stopped.",
+    },
+    "proxy.cli.demo": {"demo": "Run the simulator and the app with a demo shop."},
+    "proxy.cli.demo_history": {"demo-data": "Give the demo shop a believable past."},
+    "proxy.cli.doctor": {"doctor": "Check every setting and all that the app needs."},
+    "proxy.cli.maintenance": {
+        "verify": "Recount everything from the events.",
+        "rebuild": "Put right what differs from its events.",
+        "replay": "Read stored callbacks again.",
+        "purge": "Delete raw data of old days; totals stay.",
+        "erase": "Forget every attempt with one of your references.",
+        "compact": "Give the space of deleted rows back; the app must be stopped.",
+    },
+    "proxy.cli.numbers": {
+        "stats": "Show the funnel of a period.",
+        "events": "Show the newest events.",
+        "export": "Write attempts, events or daily counts as CSV.",
+        "forecast": "Foresee this and next month's sessions.",
+    },
+    "proxy.cli.serve": {"serve": "Serve the app with gunicorn."},
+    "simulator.__main__": {"simulate": "Serve the vendor simulator."},
 }
 MODULES = {name: module for module, names in COMMANDS.items() for name in names}
 
@@ -49,6 +64,11 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
         return command
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        said = {name: text for names in COMMANDS.values() for name, text in names.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(said.items()))
 
 
 @click.command(cls=Commands)

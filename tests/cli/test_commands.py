@@ -1,6 +1,8 @@
 """All commands: each is explained, and what cannot be done is a sentence."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -8,7 +10,7 @@ import pytest
 
 from proxy.cli import MODULES, cli
 from tests.cli.terminal import told
-from tests.servers import Shop
+from tests.servers import ROOT, Shop
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -19,6 +21,21 @@ def test_every_command_and_option_is_explained(name: str) -> None:
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
+
+
+def test_the_list_of_commands_is_told_without_what_they_need() -> None:
+    code = """
+import sys
+from proxy.cli import COMMANDS, cli
+try:
+    cli(["--help"])
+finally:
+    assert not {*COMMANDS, "storage", "requests", "flask", "pydantic"} & {*sys.modules}
+"""
+    listed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True)
+    lines = listed.partition("Commands:\n")[2].splitlines()
+    assert {line.split()[0] for line in lines} == {*MODULES}
+    assert "  stats      Show the funnel of a period." in lines
 
 
 def test_a_command_on_no_database_is_a_sentence(shop: Shop) -> None:

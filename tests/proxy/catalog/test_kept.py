@@ -14,6 +14,8 @@ from proxy.catalog.source import source_of
 from storage.store import StorageUnavailable
 from tests.proxy.catalog.feeds import read, read_all
 
+pytestmark = pytest.mark.usefixtures("here")
+
 TRAIL = Product(
     product_id="sku-1",
     category="footwear",
@@ -35,6 +37,14 @@ LEAST = {
     "TRYON_PUBLIC_URL": "https://shop.example/try-on",
     "TRYON_SECRET_KEY": "0123456789abcdef" * 2,
 }
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the source read in this process: that of its own, which imports for longer than it reads,
+    has its proofs in test_demo.py and tests/threats/test_catalog.py."""
+    monkeypatch.setattr(refreshing.os, "nice", lambda _: 0)
+    monkeypatch.setattr(apart, "refresh", lambda source, _turn: refreshing.refresh(source))
 
 
 def of(path: Path, **more: str) -> settings.Settings:
@@ -233,7 +243,6 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.Mo
     path.write_text("product_id,category\nnew,footwear\n")
     full = StorageUnavailable("database or disk is full")
     monkeypatch.setattr(refreshing.Products, "add", Mock(side_effect=full))
-    monkeypatch.setattr(refreshing.os, "nice", lambda _: 0)
     refreshing.refresh(source)
     assert source.state().failure == "database or disk is full"
     assert kept.catalog(of(path)).get("sku-1") == TRAIL

@@ -63,7 +63,8 @@ class Shop:
         attempt_id = f"{at:012x}{self._random.getrandbits(80):020x}"
         seen = self._seen()
         key = f"click:{self._token()}"
-        events = [event("click", attempt_id, at, "button", key=key, **seen)]
+        offered = "qr" if seen["device"] == "desktop" else "direct"
+        events = [event("click", attempt_id, at, "button", key=key, offered=offered, **seen)]
         took = self._wait(180)
         if self._random.random() < 0.02:
             code = self._pick(FAILURES)

@@ -50,12 +50,11 @@ class TryOnButton extends HTMLElement {
     uuid,
 
     become: state => {
-      const now = this.#now;
-      if (state == now.state) return;
-      now.state = state;
+      if (state == this.state) return;
+      this.#now.state = state;
       this.setAttribute('state', state);
       this.#dialog?.render();
-      now.tell('statechange');
+      this.#now.tell('statechange');
     },
 
     tell: (name, more, cancelable) => {
@@ -78,8 +77,8 @@ class TryOnButton extends HTMLElement {
       navigator.sendBeacon(this.#home + '/events', JSON.stringify({ ...this.#about, ...more }));
     },
 
-    /** Ask for a session: the answer, or nothing where there was none. */
-    ask: () => {
+    /** Ask for a session: the answer, or nothing where there was none. `direct`: for this device. */
+    ask: direct => {
       this.#now.become('creating');
       return fetch(this.#home + '/sessions', {
         method: 'POST',
@@ -89,6 +88,7 @@ class TryOnButton extends HTMLElement {
           reference: this.reference,
           title: this.productTitle,
           click_id: this.#now.click,
+          direct,
           resume: this.#kept?.id,
         }),
       }).catch(() => {});
@@ -150,7 +150,7 @@ class TryOnButton extends HTMLElement {
     const asks = state != 'creating' && !this.#dialog?.holds && (away || !live);
     // A window opened after waiting is blocked: open it now, empty, or stay in this tab.
     const page = asks && away && !boxed && this.target == '_blank' ? open('', '_blank') : null;
-    const answer = asks && now.ask();
+    const answer = asks && now.ask(phone && away || this.mode == 'redirect');
     try {
       const dialog = await this.#prepared;
       turn == now.turn ? await dialog.open(answer, away, page) : page?.close();

@@ -34,10 +34,10 @@ AT = {name: position for position, name in enumerate(COUNTS)}
 
 # Columns that make up a row's key in each table of totals.
 TOTALS = {
-    "totals_day": ("local_day", "device", "channel", "locale"),
+    "totals_day": ("local_day", "device", "channel", "locale", "offered"),
     "totals_day_product": ("local_day", "product_id"),
     "totals_day_category": ("local_day", "category"),
-    "totals_month": ("local_month", "device", "channel", "locale"),
+    "totals_month": ("local_month", "device", "channel", "locale", "offered"),
     "totals_month_product": ("local_month", "product_id"),
     "totals_hour": ("utc_hour", "channel"),
 }
@@ -54,7 +54,7 @@ MONTHS = {
 }
 
 # What says in which rows an attempt is counted.
-_place = attrgetter("bot", "local_day", "first_ms", "channel", *SEEN)
+_place = attrgetter("bot", "local_day", "first_ms", "channel", "offered", *SEEN)
 
 Key = tuple[str | int, ...]
 Contribution = dict[tuple[str, Key], tuple[int, ...]]
@@ -94,6 +94,7 @@ class Attempt(NamedTuple):
     qr_code_url: str | None = None
     metadata: str | None = None
     early: str | None = None  # JSON list of notes that came before `created`
+    offered: str = ""  # what the click was answered with: direct, qr; "": not recorded then
 
 
 def local_day(at_ms: int, zone: ZoneInfo) -> str:
@@ -141,6 +142,7 @@ def _click(attempt: Attempt, event: Event) -> Attempt:
         bot=props.get("bot", 0),
         reference=props.get("reference"),
         title=props.get("title"),
+        offered=props.get("offered", ""),
     )
 
 
@@ -312,6 +314,7 @@ def _rows(attempt: Attempt, counts: tuple[int, ...]) -> Contribution:
         "utc_hour": attempt.first_ms // 3_600_000,
         "device": attempt.device,
         "channel": attempt.channel,
+        "offered": attempt.offered,
         "locale": attempt.locale,
         "product_id": attempt.product_id,
         "category": attempt.category,

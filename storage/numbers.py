@@ -11,7 +11,7 @@ from storage.funnel import COUNTS, TOTALS, Attempt
 
 Counts = dict[str, int]  # of COUNTS, and "open"
 
-DIMENSIONS = ("product_id", "category", "locale", "device", "channel")
+DIMENSIONS = ("product_id", "category", "locale", "device", "channel", "offered")
 ENDINGS = (
     "completed", "abandoned", "failed", "cancelled", "other",
     "expired_unlaunched", "expired_unreported", "create_failed",

@@ -54,7 +54,10 @@ def _attempt(dice: random.Random, at: int) -> Entry:
         event("impression", "", at - 9_000 * n, "button", key=f"impression:{new_token()}", **seen)
         for n in range(dice.randint(2, 6))
     ]
-    events.append(event("click", attempt_id, at, "button", title=product.title, **seen))
+    offered = "qr" if device == "desktop" else "direct"
+    events.append(
+        event("click", attempt_id, at, "button", title=product.title, offered=offered, **seen)
+    )
     took, code = round(dice.lognormvariate(5.2, 0.5)), _pick(dice, FAILURES)
     status = None if code else 200
     call = UpstreamCall(at, "create_session", status, code or None, took, 1, attempt_id)

@@ -14,7 +14,7 @@ from typing import Any
 from proxy import plans as pricing
 from proxy.numbers.comparison import Change, before, compared, compared_rate, reached, summed
 from proxy.numbers.forecast import Forecast, Range, forecast
-from proxy.numbers.questions import BY, Durations, Question, durations, rate, wilson
+from proxy.numbers.questions import Durations, Question, durations, rate, wilson
 from proxy.numbers.series import Series, series
 from proxy.plans import Plan
 from storage.numbers import Counts, Numbers, Scope, UnderWay, answering_table
@@ -27,7 +27,10 @@ ENDINGS = (
     "completed", "abandoned", "failed", "cancelled", "other",
     "expired_unreported", "expired_unlaunched", "create_failed", "open",
 )  # fmt: skip
-NAMES = {by: by.removesuffix("_id").capitalize() for by in BY}
+NAMES = {
+    "product_id": "Product", "category": "Category", "locale": "Language", "device": "Device",
+    "offered": "Offered", "channel": "Used", "day": "Day",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

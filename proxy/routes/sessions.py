@@ -107,6 +107,7 @@ def _challenged(problem: Problem, wish: Wish) -> Response:
 
 def _click(wish: Wish) -> Click:
     settings = services().settings
+    device = devices.device(request.headers)
     return Click(
         product=_product(wish),
         locale=wish.locale or settings.locale,
@@ -114,10 +115,17 @@ def _click(wish: Wish) -> Click:
         click_id=wish.click_id,
         resume=wish.resume,
         challenge=wish.challenge,
-        device=devices.device(request.headers),
+        device=device,
+        offered=_offered(wish, device),
         bot=devices.is_bot(request.user_agent.string),
         client=client(),
     )
+
+
+def _offered(wish: Wish, device: str) -> str:
+    """Tell what the shopper is given; the button knows better than the request's headers."""
+    direct = device != "desktop" if wish.direct is None else wish.direct
+    return "direct" if direct else "qr"
 
 
 def _product(wish: Wish) -> Product:

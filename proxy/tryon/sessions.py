@@ -44,6 +44,7 @@ class Click:
     product: Product
     locale: str
     device: str
+    offered: str  # how to launch: direct, on this device, or qr
     client: str  # IP address, for the rate limit; never stored
     bot: bool = False
     reference: str | None = None
@@ -257,6 +258,7 @@ def _click(click: Click, attempt_id: str) -> Event:
         bot=int(click.bot) or None,
         reference=click.reference,
         title=click.product.title,
+        offered=click.offered,
     )
 
 

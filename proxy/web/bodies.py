@@ -37,12 +37,14 @@ class Wish(BaseModel):
     click_id: ClickID | None = None
     resume: Annotated[str, Field(max_length=64)] | None = None
     title: Annotated[Text, Field(max_length=200)] | None = None
+    direct: bool | None = None
     challenge: Answer | None = Field(None, validation_alias=ANSWER)
 
     @property
     def carried(self) -> dict[str, str]:
         """What an address may carry of it: nothing that a page would show."""
-        return self.model_dump(exclude_none=True, exclude={"resume", "title", "challenge"})
+        left_out = {"resume", "title", "direct", "challenge"}
+        return self.model_dump(exclude_none=True, exclude=left_out)
 
 
 class Beacon(BaseModel):

@@ -218,6 +218,8 @@ def test_a_phone_leaves_in_the_same_tab(product: Visit) -> None:
     page.press()
     page.page.wait_for_url("**/go/**")
     assert len(page.page.context.pages) == 1
+    assert page.api
+    assert page.api.posts[0]["direct"] is True
 
 
 def test_a_phone_that_comes_back_is_offered_the_code_as_well(product: Visit) -> None:
@@ -333,6 +335,7 @@ def test_it_speaks_the_pages_language_else_the_browsers(
     page.reaches("waiting")
     assert page.api
     assert page.api.posts[0]["locale"] == sent
+    assert page.api.posts[0]["direct"] is False
 
 
 def test_it_runs_right_to_left(product: Visit) -> None:

@@ -18,7 +18,7 @@ from proxy.settings import load
 from proxy.upstream.client import UpstreamFailure
 from proxy.upstream.contract import Session
 from storage.events import Entry, UpstreamCall, now_ms
-from tests.servers import Shop, Vendor, http, unique
+from tests.servers import DESKTOP, PHONE, Shop, Vendor, http, unique
 from tests.storage import histories
 from tests.wire import at_once, post, raw, refused, rows
 
@@ -261,6 +261,7 @@ WRONG: list[tuple[str, Any]] = [
     *(("click_id", value) for value in (7, "", "short", "a" * 65, "a b c d e f", "../../../x")),
     *(("resume", value) for value in (7, [], "r" * 65)),
     *(("title", value) for value in (7, ["x"], "t" * 201, "a\nb", "a\x08")),
+    *(("direct", value) for value in (7, [], "", "true")),
 ]  # fmt: skip
 
 
@@ -293,6 +294,24 @@ def test_a_language_however_it_is_written_is_understood_or_is_the_shops(
     product_id = unique()
     assert shop.click(product_id, locale=given).status_code == 201
     assert vendor.sessions(product_id)[0]["locale"] == sent
+
+
+@pytest.mark.parametrize(
+    ("agent", "said", "recorded"),
+    [
+        (DESKTOP, {}, "qr"),
+        (PHONE, {}, "direct"),
+        (DESKTOP, {"direct": True}, "direct"),  # an iPad that poses as a Mac
+        (PHONE, {"direct": False}, "qr"),
+    ],
+)
+def test_what_the_shopper_is_offered_is_recorded_with_the_click(
+    shop: Shop, agent: str, said: dict[str, bool], recorded: str
+) -> None:
+    body = GOOD | {"product_id": unique()} | said
+    session = post(shop, "/sessions", json.dumps(body), User_Agent=agent).json()
+    sql = "SELECT offered FROM attempts WHERE public_id = ?"
+    assert rows(shop, sql, session["id"]) == [(recorded,)]
 
 
 def test_it_names_every_wrong_field_at_once(shop: Shop) -> None:

@@ -151,7 +151,8 @@ def history(rng: random.Random, around_ms: int, attempts: int) -> list[Entry]:
             "device": rng.choice(["phone", "tablet", "desktop"]),
             "bot": int(rng.random() < 0.1),
         }
-        entries += _attempt(rng, attempt_id(at_ms, number), seen)
+        offered = rng.choice(["", "qr", "direct"])  # "" was not recorded in the beginning
+        entries += _attempt(rng, attempt_id(at_ms, number), seen | {"offered": offered})
         for more in range(rng.randrange(3)):
             entries.append(Entry((impression(at_ms - rng.randrange(9_000), more, **seen),)))
         if rng.random() < 0.1:

@@ -28,6 +28,7 @@ base AS (
         max(props->>'category') FILTER (name = 'click') AS category,
         max(props->>'locale') FILTER (name = 'click') AS locale,
         max(props->>'device') FILTER (name = 'click') AS device,
+        max(props->>'offered') FILTER (name = 'click') AS offered,
         coalesce(max((props->>'bot')::INT) FILTER (name = 'click'), 0) AS bot,
         max(props->>'channel') FILTER (name = 'launch' AND (props->>'bot') IS NULL) AS channel,
         min(received) FILTER (name = 'created') AS created_at,
@@ -74,7 +75,7 @@ attempts AS (
 )
 SELECT day, hour, coalesce(product, '') AS product, coalesce(category, '') AS category,
     coalesce(locale, '') AS locale, coalesce(device, '') AS device,
-    coalesce(channel, '') AS channel,
+    coalesce(channel, '') AS channel, coalesce(offered, '') AS offered,
     0 AS impressions, 1 AS clicks,
     is_opened OR created_at IS NOT NULL OR o NOT IN ('open', 'create_failed') AS created,
     o = 'create_failed' AND NOT is_opened AND created_at IS NULL AS create_failed,
@@ -89,7 +90,7 @@ SELECT day, hour, coalesce(product, '') AS product, coalesce(category, '') AS ca
 FROM attempts
 UNION ALL
 SELECT at_day, at_hour, coalesce(props->>'product_id', ''), coalesce(props->>'category', ''),
-    coalesce(props->>'locale', ''), coalesce(props->>'device', ''), '',
+    coalesce(props->>'locale', ''), coalesce(props->>'device', ''), '', '',
     1, 0, false, false, 0, false, false, false, false, false, false, false, false, NULL, NULL
 FROM events WHERE name = 'impression' AND coalesce((props->>'bot')::INT, 0) = 0
 """
@@ -100,10 +101,10 @@ sum(cancelled::INT), sum(other::INT), sum(expired_unlaunched::INT),
 sum(expired_unreported::INT), coalesce(sum(launch_ms), 0), coalesce(sum(complete_ms), 0)
 """
 BY = {
-    "totals_day": "day, device, channel, locale",
+    "totals_day": "day, device, channel, locale, offered",
     "totals_day_product": "day, product",
     "totals_day_category": "day, category",
-    "totals_month": "substr(day, 1, 7), device, channel, locale",
+    "totals_month": "substr(day, 1, 7), device, channel, locale, offered",
     "totals_month_product": "substr(day, 1, 7), product",
     "totals_hour": "hour, channel",
 }

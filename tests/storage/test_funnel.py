@@ -271,12 +271,12 @@ def test_segments_sum_to_the_whole_and_months_from_their_days(
             sums[key] = [a + b for a, b in zip(before, row[keys:], strict=True)]
         return {key: row for key, row in sums.items() if any(row)}
 
-    by_day = summed("totals_day", 4, 0)
+    by_day = summed("totals_day", 5, 0)
     assert by_day == summed("totals_day_product", 2, 0) == summed("totals_day_category", 2, 0)
     assert summed("totals_month_product", 2, 0, 1) == {
         key: row for key, row in _months(totals).items() if any(row)
     }
-    assert summed("totals_hour", 2) == summed("totals_day", 4)
+    assert summed("totals_hour", 2) == summed("totals_day", 5)
 
 
 def _months(totals: Totals) -> dict[tuple[str, str], list[int]]:
@@ -345,10 +345,10 @@ def test_longer_never_falls_into_a_lower_bucket() -> None:
 def test_an_impression_is_counted_by_what_is_known_of_it() -> None:
     rows = impression(histories.impression(NOON), BERLIN)
     assert dict(rows.keys()) == {
-        "totals_day": ("2026-06-15", "phone", "", "en"),
+        "totals_day": ("2026-06-15", "phone", "", "en", ""),
         "totals_day_product": ("2026-06-15", "sku-1"),
         "totals_day_category": ("2026-06-15", "shoes"),
-        "totals_month": ("2026-06", "phone", "", "en"),
+        "totals_month": ("2026-06", "phone", "", "en", ""),
         "totals_month_product": ("2026-06", "sku-1"),
         "totals_hour": (NOON // 3_600_000, ""),
     }

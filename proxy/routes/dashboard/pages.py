@@ -111,7 +111,7 @@ def _budget(spent: Spent) -> str:
     return f"{spent.part:.1%} of the {spent.name} budget is spent: {sessions}."
 
 
-@routes.get("/by/<any(product_id, category, locale, device, channel, day):by>")
+@routes.get("/by/<any(product_id, category, locale, device, offered, channel, day):by>")
 def breakdown(by: str) -> str:
     """One table, whole."""
     asked = question()

@@ -72,3 +72,17 @@ def months(db: Database) -> None:
 def unreadable_callbacks(db: Database) -> None:
     # They are looked for among all callbacks, of which nearly all could be read.
     db.execute("CREATE INDEX receipts_unreadable ON receipts (id) WHERE verdict = 'unreadable'")
+
+
+@migrations()
+def offered(db: Database) -> None:
+    db.execute("ALTER TABLE attempts ADD COLUMN offered TEXT NOT NULL DEFAULT ''")
+    for table, period in (("totals_day", "local_day"), ("totals_month", "local_month")):
+        key = (period, "device", "channel", "locale")
+        db.execute(f"ALTER TABLE {table} RENAME TO before_offered")
+        _create_sums(db, table, *key, "offered")
+        columns = ", ".join((*key, *COUNTS))
+        copy = f"INSERT INTO {table} ({columns}, offered) SELECT {columns}, ''"
+        db.execute(f"{copy} FROM before_offered")
+        db.execute("DROP TABLE before_offered")
+    run_script(db, "0005_offered.sql")

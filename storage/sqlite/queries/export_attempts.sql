@@ -7,5 +7,6 @@ WHERE id > :after_id AND id < :end
     AND (:locale IS NULL OR locale = :locale)
     AND (:device IS NULL OR device = :device)
     AND (:channel IS NULL OR channel = :channel)
+    AND (:offered IS NULL OR offered = :offered)
 ORDER BY id
 LIMIT :limit

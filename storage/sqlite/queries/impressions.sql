@@ -7,6 +7,7 @@ SELECT
     coalesce(props ->> 'locale', '') AS locale,
     coalesce(props ->> 'device', '') AS device,
     '' AS channel,
+    '' AS offered,
     count(*) AS impressions
 FROM json_each(:days) AS days
 CROSS JOIN events INDEXED BY events_impressions

@@ -36,5 +36,6 @@ FROM (
             AND (:locale IS NULL OR locale = :locale)
             AND (:device IS NULL OR device = :device)
             AND (:channel IS NULL OR channel = :channel)
+            AND (:offered IS NULL OR offered = :offered)
     )
 )

@@ -8,3 +8,4 @@ WHERE outcome = 'open' AND expires_ms IS NOT NULL AND bot = 0
     AND (:locale IS NULL OR locale = :locale)
     AND (:device IS NULL OR device = :device)
     AND (:channel IS NULL OR channel = :channel)
+    AND (:offered IS NULL OR offered = :offered)

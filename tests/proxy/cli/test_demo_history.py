@@ -109,6 +109,7 @@ def test_weekends_are_busier_and_weeks_a_little_better_than_the_last(path: Path,
         ("locale", {"en-US", "en-GB", "de-DE", "fr-FR", "es-ES"}),
         ("device", {"desktop", "phone", "tablet"}),
         ("channel", {"", "qr", "direct"}),
+        ("offered", {"", "qr", "direct"}),  # "": impressions
         ("category", {"footwear", "eyewear", "watches", "jewelry", "headwear"}),
     ],
 )

@@ -395,7 +395,7 @@ def test_a_purge_line_may_cut_an_hour_in_two(tmp_path: Path) -> None:
     assert Maintenance(store).verify() == []
     Maintenance(store).rebuild()
     assert Maintenance(store).verify() == []
-    assert sum(row[5] for row in table(store.path, "totals_day")) == len(minutes)
+    assert sum(row[6] for row in table(store.path, "totals_day")) == len(minutes)
     store.close()
 
 

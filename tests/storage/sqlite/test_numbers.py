@@ -152,6 +152,7 @@ def test_each_attempt_counts_in_sql_as_it_does_in_python(store: SQLiteStore) -> 
         (("device", "locale"), "channel", "totals_day"),
         (("product_id",), "day", "totals_day_product"),
         ((), "product_id", "totals_day_product"),
+        (("offered",), "channel", "totals_day"),
         (("product_id",), "device", None),
         (("category", "device"), None, None),
     ],

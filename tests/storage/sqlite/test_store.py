@@ -2,7 +2,6 @@
 
 import gc
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -12,16 +11,20 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlite_utils import Database
 
 from storage.events import Entry, Event, Receipt, event
-from storage.funnel import MONTHS
+from storage.funnel import COUNTS
 from storage.sqlite import store as store_module
 from storage.sqlite.connection import connect
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
+from storage.sqlite.migrations import migrations
+from storage.sqlite.rows import month_from_days
 from storage.sqlite.store import SQLiteStore
 from storage.store import Committed, Conflict, StorageUnavailable
 from tests.storage.histories import (
@@ -32,10 +35,10 @@ from tests.storage.histories import (
     callback,
     click,
     created,
-    history,
     impression,
     launch,
     moment,
+    small_history,
     table,
 )
 from tests.storage.workers import CLAIM, child, finish
@@ -343,19 +346,36 @@ def test_workers_that_open_a_new_file_at_once_agree_on_its_schema(tmp_path: Path
     again.close()
 
 
-def test_a_file_of_an_older_version_gets_its_months(tmp_path: Path) -> None:
-    path = tmp_path / "older.db"
-    store = SQLiteStore(path, BERLIN)
-    store.commit(history(random.Random(1), NOON, attempts=5))
-    now = {name: table(path, name) for name in MONTHS}
-    with store.transaction() as db:
-        db.execute("DROP TABLE totals_month")
-        db.execute("DROP TABLE histograms_month")
-        db.execute("DELETE FROM _sqlite_migrations WHERE name = 'months'")
-    store.close()
+KEPT = ("events", "attempts", "totals_day", "totals_day_product", "totals_day_category")
+KEPT += ("totals_hour", "histograms", "receipts", "upstream_calls")
+
+
+def older(path: Path, now: Path, before: str) -> None:
+    """A file as it was before a change of the schema, with the rows of one of now."""
+    months = ("totals_month_product", "histograms_month") if before == "offered" else ()
+    with closing(connect(path)) as db:
+        migrations.apply(Database(db), stop_before=before)
+        db.execute("ATTACH ? AS now", (str(now),))
+        for name in (*KEPT, *months):
+            columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({name})"))
+            copy = f"INSERT INTO main.{name} ({columns}) SELECT {columns}"
+            db.execute(f"{copy} FROM now.{name}")
+        if months:
+            segments = ("device", "channel", "locale")
+            db.execute(month_from_days("totals_month", "totals_day", segments, COUNTS))
+
+
+@pytest.mark.parametrize("before", ["months", "offered"])
+def test_a_file_of_an_older_version_gets_what_came_later(tmp_path: Path, before: str) -> None:
+    now = SQLiteStore(tmp_path / "now.db", BERLIN)
+    now.commit(small_history())  # of which nobody said what was offered
+    now.close()
+    older(path := tmp_path / "older.db", now.path, before)
     again = SQLiteStore(path, BERLIN)
-    assert now == {name: table(path, name) for name in MONTHS}
-    assert all(now.values())
+    assert all(map(partial(table, path), TABLES))
+    for name in (*TABLES, "attempts"):
+        assert table(path, name) == table(now.path, name), name
+    assert Maintenance(again).verify() == []
     again.close()
 
 

@@ -16,7 +16,7 @@ from storage.sqlite.store import SQLiteStore
 from storage.store import Counters, Engine, Jobs, Maintenance, StorageUnavailable, Store
 
 __all__ = ["Database", "backup", "engine", "open_counters", "open_database", "private_counters"]
-__all__ += ["new_products", "open_products", "restore"]
+__all__ += ["new_products", "open_products", "read_counters", "restore"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ def open_database(path: Path, zone: ZoneInfo) -> Database:
 def open_counters(path: Path) -> Counters:
     """Open the counters beside a database."""
     return _counters(Path(f"{path}-counters"))
+
+
+def read_counters(path: Path) -> Counters | None:
+    """Open the counters beside a database; None where nobody has made them."""
+    return open_counters(path) if Path(f"{path}-counters").exists() else None
 
 
 def private_counters() -> Counters:

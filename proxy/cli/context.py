@@ -1,4 +1,4 @@
-"""Shared by the commands: settings, the open database, a progress bar."""
+"""Shared by the commands: settings, the open database, the question, a progress bar."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +12,10 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from proxy.numbers.questions import BadQuestion
+from proxy.numbers.questions import BadQuestion, Question, read_question, today
 from proxy.settings import Settings, SettingsError, load
 from storage.database import Database, open_database
+from storage.numbers import DIMENSIONS
 from storage.store import StorageUnavailable
 
 console = Console()
@@ -62,6 +63,27 @@ def zone_of(database: Database) -> ZoneInfo:
     """Return the zone whose days the database counts, whatever this environment says."""
     with database.store.numbers() as numbers:
         return numbers.zone
+
+
+def asks(command: Command) -> Command:
+    """Add the options of a question: the period and the filters."""
+    options = [
+        click.option("--from", "from_", metavar="DAY", help="First day, YYYY-MM-DD."),
+        click.option("--to", metavar="DAY", help="Last day; today if it is left out."),
+        click.option("--range", "range_", metavar="NAME", help="today, 7d, 30d, month, …"),
+    ]
+    for name in DIMENSIONS:
+        text = f"Only this {name.removesuffix('_id')}."
+        options.append(click.option(f"--{name.replace('_', '-')}", name, help=text))
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:
+    """Read the question of the options, which have the names of the dashboard's parameters."""
+    given = {name.rstrip("_"): [text] for name, text in asked.items() if text is not None}
+    return read_question(given, today(zone))
 
 
 @contextmanager

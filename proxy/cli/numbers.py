@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,47 +15,28 @@ from rich.table import Table
 from rich.text import Text
 
 from proxy.cli.context import (
-    Command,
+    asks,
     console,
     load_settings,
     printable,
     progress,
     put,
+    question,
     with_database,
     zone_of,
 )
+from proxy.cli.drawing import Line, Pen, chart, pen
+from proxy.cli.first import changed, read, wrapped
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.definitions import label
-from proxy.numbers.questions import BY, Question, answer, read_question, today
+from proxy.numbers.questions import BY, NONE, Question, answer, today
+from proxy.numbers.sentence import sentence
 from storage.database import Database
-from storage.numbers import DIMENSIONS, ENDINGS
+from storage.numbers import Counts
 from storage.store import Damaged, Store
 
-BAR = 40  # characters of the longest bar
-SHOWN = ("clicks", "created", "opened", "completed", "open")
 TENTHS = ("p10", "p50", "p90")  # of a forecast
 FOLLOW_EVERY_S = 0.5
-
-
-def asks(command: Command) -> Command:
-    """Add the options of a question: the period and the filters."""
-    options = [
-        click.option("--from", "from_", metavar="DAY", help="First day, YYYY-MM-DD."),
-        click.option("--to", metavar="DAY", help="Last day; today if it is left out."),
-        click.option("--range", "range_", metavar="NAME", help="today, 7d, 30d, month, …"),
-    ]
-    for name in DIMENSIONS:
-        text = f"Only this {overview.NAMES[name].lower()}."
-        options.append(click.option(f"--{name.replace('_', '-')}", name, help=text))
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:
-    """Read the question of the options, which have the names of the dashboard's parameters."""
-    given = {name.rstrip("_"): [text] for name, text in asked.items() if text is not None}
-    return read_question(given, today(zone))
 
 
 @click.command()
@@ -65,51 +46,79 @@ def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:
 @click.option("--csv", "as_csv", is_flag=True, help="The split as CSV.")
 @with_database
 def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) -> None:
-    """Show the funnel of a period (30 days by default), and what it is made of."""
-    asks_for = question(zone_of(database), asked)
+    """Show how it goes in a period (30 days by default), and what that is made of."""
     if as_csv:
+        asks_for = question(zone_of(database), asked)
         for part in exports.table(database.store, asks_for, asks_for.by or "day"):
             put(part)
-        return
-    with database.store.numbers() as numbers:
-        found = answer(numbers, asks_for)
-    if as_json:
+    elif as_json:
+        with database.store.numbers() as numbers:
+            found = answer(numbers, question(numbers.zone, asked))
         click.echo(json.dumps(found, indent=2))
-        return
-    console.print(f"{found['from']} to {found['to']} ({found['timezone']})\n")
-    console.print(_funnel(found["totals"], found["previous"]))
-    others = (*ENDINGS[1:-1], "open")  # but completed and create_failed
-    ends = (f"{label(name).lower()} {found['totals'][name]:,}" for name in others)
-    console.print(f"Others: {'; '.join(ends)}.\n")
-    if found["by"]:
-        console.print(_split(asks_for.by or "", found["by"]))
+    else:
+        parts = _drawn(database.store, asked, pen(console))
+        console.print(*chain.from_iterable([*part, Text()] for part in parts), sep="\n", end="")
 
 
-def _funnel(totals: dict[str, int], previous: dict[str, int]) -> Table:
-    """Draw each stage: bar, count, share of the stage before, count of the period before."""
-    table = Table(box=None, show_header=False)
-    widest = max(1, totals["clicks"])
-    for before, name in zip((None, *overview.STEPS), overview.STEPS, strict=False):
-        bar = "█" * round(totals[name] / widest * BAR)
-        of = totals[before] if before else 0
-        share = f"{totals[name] / of:.0%} of the step before" if of else ""
-        table.add_row(
-            label(name),
-            Text(bar, style="blue"),
-            f"{totals[name]:,}",
-            share,
-            Text(f"before: {previous[name]:,}", style="dim"),
+def _drawn(store: Store, asked: dict[str, str | None], pen: Pen) -> list[list[Text]]:
+    """Draw what there is to say of a period, from one snapshot."""
+    with store.numbers() as numbers:
+        asks, view, facts = read(store, numbers, load_settings(), asked, overview.overview)
+        by = asks.by and overview.table(numbers, asks, asks.by, asks.limit)
+    period = _period(asks, view, pen)
+    parts = [[*wrapped(sentence(facts), pen)], period, _funnel(view, pen), _endings(view, pen)]
+    return [*parts, _split(by, pen)] if by else parts
+
+
+def _period(asked: Question, view: overview.Overview, pen: Pen) -> list[Text]:
+    first, last = asked.before.first, asked.before.last
+    moment = ", as they stood at the same moment" if view.day_not_over else ""
+    compared = f"Compared with {first} to {last}{moment}."
+    if view.previous is None:
+        compared = "Nothing is compared: it cannot be said how the period before stood."
+    scope = asked.scope
+    days = f"{scope.first} to {scope.last} ({view.timezone})."
+    return [*wrapped(f"{days} {compared}", pen, style="")]
+
+
+def _funnel(view: overview.Overview, pen: Pen) -> list[Text]:
+    changes = (view.figures[0].change, *(step.change for step in view.steps[1:]))
+    lines = [
+        Line(label(step.key), step.count, (_percent(step.of_previous), changed(change)))
+        for step, change in zip(view.steps, changes, strict=True)
+    ]
+    return chart(pen, ("Step", "Try-ons", "of step before", "change"), lines)
+
+
+def _endings(view: overview.Overview, pen: Pen) -> list[Text]:
+    """Draw the endings, which add up to the clicks; each bar is a share of those."""
+    lines = [Line(label(each.key), each.count, (_percent(each.share),)) for each in view.endings]
+    heads = ("Ending", "Try-ons", "of clicks")
+    return chart(pen, heads, lines, view.totals["clicks"])
+
+
+def _split(table: overview.Table, pen: Pen) -> list[Text]:
+    """Draw the parts of a split; the endings of a row add up to its clicks."""
+    lines = [
+        Line(
+            printable(row.key) or NONE,
+            row.counts["clicks"],
+            (*(f"{n:,}" for n in _ends(row.counts)), _percent(row.whole_rate)),
         )
-    return table
+        for row in table.rows
+    ]
+    heads = (table.label, "Clicks", "completed", "otherwise", "open", "rate")
+    more = f"{table.more:,} more, all with --csv." if table.more else ""
+    return [*chart(pen, heads, lines), *([Text(more)] if more else [])]
 
 
-def _split(by: str, rows: Sequence[dict[str, Any]]) -> Table:
-    table = Table(overview.NAMES[by], *(label(name) for name in SHOWN))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(Text(printable(row["key"]) or "—"), *(f"{row[name]:,}" for name in SHOWN))
-    return table
+def _ends(counts: Counts) -> tuple[int, int, int]:
+    completed, still_open = counts["completed"], counts["open"]
+    return completed, counts["clicks"] - completed - still_open, still_open
+
+
+def _percent(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.1%}"
 
 
 @click.command()

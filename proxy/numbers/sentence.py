@@ -188,6 +188,12 @@ STEPS = {
 QR = {"scanned": "desktop shoppers never scan the code"}
 
 
+def spending(name: str, limit: int, sessions: int, part: float) -> tuple[float, str]:
+    """Say which part of a budget is spent."""
+    of = f"{sessions:,} of {some(limit, 'session')}"
+    return part, f"{part:.1%} of the {name} budget is spent: {of}."
+
+
 def _more(by: float, else_: str = "fewer") -> str:
     return "more" if by > 0 else else_
 

@@ -81,11 +81,7 @@ class Limits:
         self._zone = settings.timezone
         self._salt = (0, b"")  # and of which day
         self._named: tuple[int, set[str]] = (0, set())  # of which day, and what is known of it
-        # What a power cut took from the counters is still in the store.
-        now = now_ms()
-        for budget in self._budgets(now):
-            spent = store.created_since(budget.first_day)
-            counters.seed(budget.key, spent, budget.until_ms, now)
+        seed(settings, counters, store)
 
     def admit(self, what: str, client: str, limit: int, period_ms: int) -> None:
         """Count a request of a kind from a client (an IP address)."""
@@ -134,7 +130,7 @@ class Limits:
         :raises ClientOverRate: it is only the client's rate, and the client has no pass.
         """
         now = now_ms()
-        budgets = self._budgets(now)
+        budgets = _budgets(self._settings, now)
         limits = [budget.counted for budget in budgets] + self._hour(now)
         taken = self._take_session(client, product_id, now, limits)
         for budget in budgets:
@@ -150,17 +146,14 @@ class Limits:
 
     def refund(self, spent_ms: int) -> None:
         """Put a session back into the budgets that it was taken from."""
-        for limit in [each.counted for each in self._budgets(spent_ms)] + self._hour(spent_ms):
+        for limit in [each.counted for each in _budgets(self._settings, spent_ms)] + self._hour(
+            spent_ms
+        ):
             self._counters.add(limit.key, -1, limit.until_ms, now_ms())
 
     def spent(self) -> list[Spent]:
         """Say how much of each budget is spent."""
-        now = now_ms()
-        counts = self._counters.under("budget:", now)
-        return [
-            Spent(budget.name, budget.limit, counts.get(budget.key, (0, 0))[0])
-            for budget in self._budgets(now)
-        ]
+        return spent(self._settings, self._counters)
 
     def _take(self, now: int, rates: list[Limit], budgets: Sequence[Limit] = ()) -> Taken:
         taken = self._counters.take(now, rates, budgets)
@@ -217,24 +210,6 @@ class Limits:
             for network, share in networks_of(client)
         ]
 
-    def _budgets(self, at_ms: int) -> list[Budget]:
-        """List the budgets in force; days are the shop's."""
-        month, day = self._settings.monthly_sessions, self._settings.daily_sessions
-        if month is day is None:
-            return []
-        today = date.fromisoformat(local_day(at_ms, self._zone))
-        first = today.replace(day=1)
-        next_month = (first + timedelta(days=32)).replace(day=1)
-        periods = (
-            ("monthly", month, first, next_month),
-            ("daily", day, today, today + timedelta(days=1)),
-        )
-        return [
-            Budget(name, limit, str(first), _start(end, self._zone), f"budget:{first}:{end}")
-            for name, limit, first, end in periods
-            if limit is not None
-        ]
-
     def _hour(self, at_ms: int) -> list[Limit]:
         """Limit an hour to one day's share of the month, so that no flood spends all of it."""
         month = self._settings.monthly_sessions
@@ -270,6 +245,43 @@ class Limits:
             # and a clock that ran ahead must not give back what was spent.
             self._counters.prune(now, keep="budget:")
         return self._salt[1]
+
+
+def seed(settings: Settings, counters: Counters, store: Store) -> None:
+    """Count what is stored against the budgets: a power cut may have taken it from the counters."""
+    now = now_ms()
+    for budget in _budgets(settings, now):
+        created = store.created_since(budget.first_day)
+        counters.seed(budget.key, created, budget.until_ms, now)
+
+
+def spent(settings: Settings, counters: Counters) -> list[Spent]:
+    """Say how much of each budget is spent."""
+    now = now_ms()
+    counts = counters.under("budget:", now)
+    return [
+        Spent(budget.name, budget.limit, counts.get(budget.key, (0, 0))[0])
+        for budget in _budgets(settings, now)
+    ]
+
+
+def _budgets(settings: Settings, at_ms: int) -> list[Budget]:
+    """List the budgets in force; days are the shop's."""
+    month, day = settings.monthly_sessions, settings.daily_sessions
+    if month is day is None:
+        return []
+    today = date.fromisoformat(local_day(at_ms, settings.timezone))
+    first = today.replace(day=1)
+    next_month = (first + timedelta(days=32)).replace(day=1)
+    periods = (
+        ("monthly", month, first, next_month),
+        ("daily", day, today, today + timedelta(days=1)),
+    )
+    return [
+        Budget(name, limit, str(first), _start(end, settings.timezone), f"budget:{first}:{end}")
+        for name, limit, first, end in periods
+        if limit is not None
+    ]
 
 
 def _pseudonym(network: str, salt: bytes) -> str:

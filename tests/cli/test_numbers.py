@@ -1,10 +1,12 @@
 """The numbers in a terminal: the same as the dashboard's, whoever reads them."""
 
 import csv
+import html
 import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import closing, suppress
@@ -15,6 +17,7 @@ import pytest
 from proxy.numbers.exports import safe
 from storage.events import Entry, now_ms
 from tests.cli.terminal import DAYS, store_of, told
+from tests.routes.dashboard.merchant import log_in
 from tests.servers import Shop
 from tests.storage.histories import attempt_id, click
 
@@ -23,7 +26,7 @@ def test_stats_are_drawn_counted_and_split(shop: Shop) -> None:
     drawn = told(shop, "stats", *DAYS, "--by", "product_id")
     assert "2026-11-01 to 2026-11-02 (America/New_York)" in drawn
     assert "█" * 40 in drawn
-    assert "80%" in drawn  # four launches of five sessions
+    assert "80.0%" in drawn  # four launches of five sessions
     assert "sku-2" in drawn
     found = json.loads(told(shop, "stats", *DAYS, "--by", "product_id", "--json"))
     assert found["totals"]["clicks"] == 5
@@ -35,6 +38,41 @@ def test_stats_are_drawn_counted_and_split(shop: Shop) -> None:
     ]
     narrowed = json.loads(told(shop, "stats", *DAYS, "--device", "desktop", "--json"))
     assert narrowed["totals"]["clicks"] == 2
+
+
+def test_a_period_is_a_sentence_and_bars_as_wide_as_the_terminal(shop: Shop) -> None:
+    shop.environ["COLUMNS"] = "80"
+    assert shop.command("stats", *DAYS).stdout.splitlines() == [
+        "Of 5 clicks (1 still under way) 2 were completed (50.0%). Nothing needs you.",
+        "",
+        "2026-11-01 to 2026-11-02 (America/New_York). Nothing is compared: it cannot be",
+        "said how the period before stood.",
+        "",
+        "Step       Try-ons                                        of step before  change",
+        "Clicks           5  ████████████████████████████████████",
+        "Sessions         5  ████████████████████████████████████          100.0%",
+        "Launches         4  ████████████████████████████▊                  80.0%",
+        "Completed        2  ██████████████▍                                66.7%",
+        "",
+        "Ending             Try-ons                                             of clicks",
+        "Completed                2  ████████████████▍                              40.0%",
+        "Abandoned                1  ████████▎                                      20.0%",
+        "Failed                   0                                                  0.0%",
+        "Cancelled                0                                                  0.0%",
+        "Unknown word             0                                                  0.0%",
+        "Launched, no word        0                                                  0.0%",
+        "Never launched           1  ████████▎                                      20.0%",
+        "No session came          0                                                  0.0%",
+        "Still open               1  ████████▎                                      20.0%",
+    ]
+
+
+def test_the_sentence_is_that_of_the_dashboard(quiet_shop: Shop) -> None:
+    quiet_shop.click("sku-1")
+    page = log_in(quiet_shop).get(f"{quiet_shop.url}/dashboard/").text
+    (said,) = re.findall(r'<p class="sentence"[^>]*>(.*)</p>', page)
+    shown = quiet_shop.command("stats").stdout
+    assert " ".join(shown.partition("\n\n")[0].split()) == html.unescape(said)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from proxy.numbers import timeline
 from proxy.numbers.definitions import DEFINITIONS
 from proxy.numbers.overview import STEPS, First, first, overview, table
 from proxy.numbers.questions import today
-from proxy.numbers.sentence import facts, sentence, some, statuses
+from proxy.numbers.sentence import facts, sentence, spending, statuses
 from proxy.routes.dashboard import guard, question, read
 from proxy.services import services
-from proxy.tryon.limits import Spent
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web import devices
 from proxy.web.problems import Problem
@@ -94,7 +93,7 @@ def _seen(look: Callable[..., First]) -> dict[str, Any]:
             timeline.latest(numbers),
         )
     )
-    matters = facts(view, [(each.part, _budget(each)) for each in services().limits.spent()])
+    matters = facts(view, [spending(*each, each.part) for each in services().limits.spent()])
     return {
         "view": view,
         "q": asked,
@@ -104,11 +103,6 @@ def _seen(look: Callable[..., First]) -> dict[str, Any]:
         "statuses": statuses(matters),
         "catalog_trouble": services().catalog.trouble(),
     }
-
-
-def _budget(spent: Spent) -> str:
-    sessions = f"{spent.sessions:,} of {some(spent.limit, 'session')}"
-    return f"{spent.part:.1%} of the {spent.name} budget is spent: {sessions}."
 
 
 @routes.get("/by/<any(product_id, category, locale, device, offered, channel, day):by>")

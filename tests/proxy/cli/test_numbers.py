@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from proxy.cli import cli
+from proxy.upstream.breaker import Breaker
+from storage.database import open_counters
 from storage.events import Entry, event
 from storage.sqlite.store import SQLiteStore
 from tests.storage.histories import attempt_id, callback, click, created, launch, moment
@@ -60,23 +62,32 @@ def told(environ: dict[str, str], *arguments: str) -> str:
     return found.stdout
 
 
-def test_the_funnel_has_bars_as_long_as_its_stages(environ: dict[str, str]) -> None:
-    shown = told(environ, "stats", "--range", "yesterday")
-    bars = [line.count("█") for line in shown.splitlines() if "█" in line]
-    assert bars == [40, 40, 13, 13]
-    assert shown.count("of the step before") == 3
-    for share in ("100% of the step before", "33% of the step before"):
-        assert share in shown
-    assert shown.count("before: 3") == 2
-    assert shown.count("before: 1") == 2
-    assert "never launched 2; launched, no word 0; still open 0." in shown
-    assert "abandoned 0; failed 0; cancelled 0; unknown word 0;" in shown
+def test_the_endings_of_a_row_add_up_to_its_clicks(environ: dict[str, str]) -> None:
+    shown = told(environ, "stats", "--range", "yesterday", "--by", "channel").splitlines()
+    rows = [[cell for cell in line.split() if "█" not in cell] for line in shown[-3:]]
+    assert rows == [
+        ["Channel", "Clicks", "completed", "otherwise", "open", "rate"],
+        ["(none)", "2", "0", "2", "0", "0.0%"],
+        ["qr", "1", "1", "0", "0", "100.0%"],
+    ]
 
 
-def test_a_split_has_each_value_with_its_counts(environ: dict[str, str]) -> None:
-    shown = told(environ, "stats", "--range", "yesterday", "--by", "channel")
-    rows = [line.replace("│", " ").split() for line in shown.splitlines() if "│" in line]
-    assert rows == [["—", "2", "2", "0", "0", "0"], ["qr", "1", "1", "1", "1", "0"]]
+def test_a_day_that_is_not_over_is_compared_as_of_the_same_moment(environ: dict[str, str]) -> None:
+    """All of a week ago was at noon: at whatever time it is now, none or all of it counts."""
+    shown = " ".join(told(environ, "stats", "--range", "today").split())
+    assert "as they stood at the same moment" in shown
+    assert shown.startswith("No clicks in this time.")
+    assert ("-100%" in shown) is (datetime.now(UTC).hour >= 12)
+
+
+def test_a_refused_token_and_a_spent_budget_are_told(environ: dict[str, str]) -> None:
+    path = Path(environ["TRYON_DATABASE"].removeprefix("sqlite:///"))
+    environ["TRYON_MONTHLY_SESSIONS"] = "0"
+    assert "100.0% of the monthly budget is spent: " in " ".join(told(environ, "stats").split())
+    assert not Path(f"{path}-counters").exists()
+    with closing(open_counters(path)) as counters:
+        Breaker(counters).refuse_token()
+    assert "The vendor refuses the token." in " ".join(told(environ, "stats").split())
 
 
 def test_a_split_as_csv_is_by_day_unless_asked_otherwise(environ: dict[str, str]) -> None:

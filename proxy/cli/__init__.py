@@ -34,6 +34,7 @@ COMMANDS = {
         "forecast": "Foresee this and next month's sessions.",
     },
     "proxy.cli.serve": {"serve": "Serve the app with gunicorn."},
+    "proxy.cli.watch": {"watch": "Show the dashboard's first screen, live."},
     "simulator.__main__": {"simulate": "Serve the vendor simulator."},
 }
 MODULES = {name: module for module, names in COMMANDS.items() for name in names}

@@ -99,7 +99,8 @@ def sentences() -> Iterator[None]:
 def progress(
     total: int | None, what: str, *, quiet: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on standard error, so that standard output stays clean."""
+    """Show a progress bar on standard error, if that is a terminal; standard output stays clean."""
+    quiet = quiet or not (sys.stderr and sys.stderr.isatty())
     with Progress(console=Console(stderr=True, quiet=quiet), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda some: bars.advance(task, some)

@@ -1,21 +1,23 @@
 """`tryon doctor`: check each thing that the app needs, and say how to mend what is wrong."""
 
+import json
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 import click
 import requests
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 
 from proxy.catalog.entries import CatalogError
 from proxy.catalog.kept import Catalog
 from proxy.catalog.refreshing import rehearse
 from proxy.catalog.source import rules_of, shown, source_of
-from proxy.cli.context import console, opened, printable
+from proxy.cli.context import console, opened, printable, progress
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, table, unknown
 from proxy.upstream.breaker import Breaker
@@ -45,8 +47,30 @@ class Check(NamedTuple):
     mend: str = ""
 
 
+def examine() -> list[Check]:
+    """Check what can be checked with the settings that there are: without all of them, this machine
+    alone. What has to be mended comes first, then what is worth a thought."""
+    try:
+        found = [*checks(load())]
+    except SettingsError as error:
+        found = [Check("settings", False, problem) for problem in error.problems]
+        with suppress(SettingsError):
+            found += _of_this_machine(load(to_serve=False))
+    return sorted(found, key=lambda check: (check.ok is True, check.ok is None, not check.mend))
+
+
 def checks(settings: Settings) -> Iterator[Check]:
     """Yield each check as it is done. None of them spends a session."""
+    yield from _of_this_machine(settings)
+    if service := siteverify(settings):
+        yield _challenge(service)
+    yield _callbacks(settings)
+    yield _public_url(settings)
+    yield from _vendor(settings)
+    yield _clock(settings)
+
+
+def _of_this_machine(settings: Settings) -> Iterator[Check]:
     yield from (Check("settings", None, warning) for warning in unknown())
     yield _places(settings)
     yield _database(settings)
@@ -56,12 +80,6 @@ def checks(settings: Settings) -> Iterator[Check]:
     if trouble := Catalog(source_of(settings)).trouble():
         yield Check("catalogue's copy", None, trouble, "It is what the app goes by.")
     yield _budget(settings)
-    if service := siteverify(settings):
-        yield _challenge(service)
-    yield _callbacks(settings)
-    yield _public_url(settings)
-    yield from _vendor(settings)
-    yield _clock(settings)
 
 
 def _places(settings: Settings) -> Check:
@@ -72,6 +90,8 @@ def _places(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
+    if not (settings.database.exists() or unwritable(settings.database)):
+        return Check("database", None, f"none yet: the first start makes {settings.database}")
     try:
         with closing(opened(settings)) as database:
             database.store.commit([Entry()])
@@ -99,7 +119,9 @@ def _catalog(settings: Settings) -> Check:
     if strange := sorted({*+reading.categories} - {*settings.categories}):
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."
         return Check("catalogue", None, f"{found}; categories not supported: {strange}", mend)
-    return Check("catalogue", True, found, left_out and "`tryon catalog check` lists them.")
+    if left_out:
+        return Check("catalogue", None, found, "`tryon catalog check` lists them.")
+    return Check("catalogue", True, found)
 
 
 def _budget(settings: Settings) -> Check:
@@ -174,27 +196,66 @@ def _get(address: str) -> requests.Response:
 
 
 @click.command()
+@click.option("--settings", "settings_too", is_flag=True, help="Each setting too, but no secret.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with what is well, too.")
 @click.pass_context
-def doctor(context: click.Context) -> None:
-    """Check every setting and all that the app needs; say how to mend what is wrong.
+def doctor(context: click.Context, settings_too: bool, as_json: bool) -> None:
+    """Say whether the app can serve, what has to be mended, and how.
 
-    Exits with 1 where something has to be mended. No session is spent.
+    Exits with 1 where something has to be mended, else with 0. No session is spent.
     """
+    with progress(None, "checking"):
+        found = examine()
+    if as_json:
+        click.echo(json.dumps(_members(found, settings_too=settings_too), indent=2))
+    else:
+        _tell(found)
+        if settings_too:
+            _show_settings()
+    context.exit(0 if _is_ready(found) else 1)
+
+
+def _is_ready(found: Sequence[Check]) -> bool:
+    return all(check.ok is not False for check in found)
+
+
+def _verdict(found: Sequence[Check]) -> str:
+    wrong = sum(check.ok is False for check in found)
+    thoughts = sum(check.ok is None for check in found)
+    also = f" {thoughts} {'is' if thoughts == 1 else 'are'} worth a thought." if thoughts else ""
+    if not wrong:
+        return f"Ready: nothing has to be mended.{also}"
+    return f"Not ready: {wrong} of {len(found)} checks failed.{also}"
+
+
+def _tell(found: Sequence[Check]) -> None:
+    """Write the verdict, then what is not well with its mend, then what is."""
+    style = "green" if _is_ready(found) else "red"
+    console.print(f"[bold {style}]{_verdict(found)}[/]", highlight=False)
+    for check in found:
+        if not check.ok:
+            mark = "[yellow]![/]" if check.ok is None else "[red]✗[/]"
+            console.print(f"{mark} {escape(check.name)}: {escape(printable(check.found))}")
+            if check.mend:
+                console.print(Padding(escape(check.mend), (0, 0, 0, 2), expand=False))
+    if well := ", ".join(check.name for check in found if check.ok):
+        console.print(f"[green]✓[/] well: {escape(well)}", highlight=False)
+
+
+def _show_settings() -> None:
     rows = Table("Setting", "Value", "From", "What it is")
     for row in table():
         rows.add_row(*map(escape, row))
     console.print(rows)
-    try:
-        settings = load()
-    except SettingsError as error:
-        for problem in error.problems:
-            console.print(f"[red]✗[/] {escape(problem)}")
-        context.exit(1)
-    failed = False
-    for check in checks(settings):
-        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: "[yellow]![/]"}[check.ok]
-        console.print(f"{mark} {escape(check.name)}: {escape(printable(check.found))}")
-        if check.mend:
-            console.print(f"  {escape(check.mend)}")
-        failed = failed or check.ok is False
-    context.exit(int(failed))
+
+
+def _members(found: Sequence[Check], *, settings_too: bool) -> dict[str, object]:
+    """Return the members of `--json`."""
+    told: dict[str, object] = {
+        "ready": _is_ready(found),
+        "verdict": _verdict(found),
+        "checks": [check._asdict() for check in found],
+    }
+    if settings_too:
+        told["settings"] = [row._asdict() for row in table()]
+    return told

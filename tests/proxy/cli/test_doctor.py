@@ -1,5 +1,6 @@
 """What the doctor finds, each check by itself; none of them needs a vendor."""
 
+import json
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -192,20 +193,62 @@ def test_a_setting_that_nobody_reads_is_told(
     assert "TRYON_TOKN" in check.found
 
 
-def test_each_check_has_its_mark_and_a_fault_its_mend(environ: dict[str, str]) -> None:
-    found = CliRunner().invoke(cli, ["doctor"], env=environ | {"COLUMNS": "120"})
-    assert found.exit_code == 1
-    lines = found.stdout.splitlines()
-    for line in ("✓ database: ", "✓ sqlite: SQLite ", "! catalogue: none", "✗ vendor: tcp: "):
-        assert [each for each in lines if each.startswith(line)], line
-    fault = next(n for n, line in enumerate(lines) if line.startswith("✗ vendor: tcp"))
-    assert lines[fault + 1].startswith("  Check TRYON_API_URL and whether a firewall")
+def told(environ: dict[str, str], *options: str, status: int = 1) -> str:
+    found = CliRunner().invoke(cli, ["doctor", *options], env=environ | {"COLUMNS": "120"})
+    assert found.exit_code == status, found.output
+    return found.stdout
+
+
+def test_the_verdict_comes_first_and_what_is_well_last(environ: dict[str, str]) -> None:
+    verdict, *lines = told(environ).splitlines()
+    assert verdict == "Not ready: 1 of 10 checks failed. 5 are worth a thought."
+    assert lines[0].startswith("✗ vendor: tcp: ")
+    assert lines[1].startswith("  Check TRYON_API_URL and whether a firewall")
+    marks = [line.partition(":")[0] for line in lines[2:] if not line.startswith("  ")]
+    assert marks == [
+        "! budget", "! public URL", "! database", "! catalogue", "! clock", "✓ well",
+    ]  # fmt: skip
+    assert lines[-1] == "✓ well: folders, sqlite, callbacks, vendor: dns"
+
+
+def test_the_doctor_makes_no_database(environ: dict[str, str], tmp_path: Path) -> None:
+    assert f"! database: none yet: the first start makes {tmp_path}/shop.db" in "".join(
+        told(environ).split("\n")
+    )
+    assert not [*tmp_path.iterdir()]
+
+
+def test_the_doctor_tells_a_program_all_of_it(environ: dict[str, str]) -> None:
+    found = json.loads(told(environ, "--json", "--settings"))
+    assert (found["ready"], found["verdict"][:9]) == (False, "Not ready")
+    assert {frozenset(check) for check in found["checks"]} == {
+        frozenset({"name", "ok", "found", "mend"})
+    }
+    (sqlite,) = [check for check in found["checks"] if check["name"] == "sqlite"]
+    assert sqlite["ok"] is True
+    assert sqlite["found"].startswith("SQLite ")
+    shown = {row["name"]: row["shown"] for row in found["settings"]}
+    assert (shown["TRYON_API_URL"], shown["TRYON_API_TOKEN"]) == (VENDOR, "set")
+    assert "settings" not in json.loads(told(environ, "--json"))
+
+
+def test_settings_are_shown_where_they_are_asked_for(environ: dict[str, str]) -> None:
+    assert "TRYON_RETENTION_DAYS" not in told(environ)
+    shown = told(environ, "--settings")
+    assert shown.index("Not ready") < shown.index("TRYON_RETENTION_DAYS")
+    assert "a-token" not in shown
+
+
+def test_without_a_token_this_machine_is_checked(environ: dict[str, str]) -> None:
+    lines = told({"TRYON_DATABASE": environ["TRYON_DATABASE"]}).splitlines()
+    assert lines[0].startswith("Not ready: 3 of ")
+    names = [line.split()[2] for line in lines[1:] if line.startswith("✗ settings: ")]
+    assert names == ["TRYON_API_TOKEN", "TRYON_PUBLIC_URL", "TRYON_SECRET_KEY"]
+    assert lines[-1] == "✓ well: folders, sqlite"
 
 
 def test_without_settings_the_doctor_names_each_problem(environ: dict[str, str]) -> None:
-    environ |= {"TRYON_API_TOKEN": "", "TRYON_WORKERS": "[many]"}
-    found = CliRunner().invoke(cli, ["doctor"], env=environ | {"COLUMNS": "120"})
-    assert found.exit_code == 1
-    assert "✗ TRYON_API_TOKEN is not set" in found.stdout
-    assert "✗ TRYON_WORKERS " in found.stdout
-    assert "database" not in found.stdout.rpartition("✗")[2]
+    shown = told(environ | {"TRYON_API_TOKEN": "", "TRYON_WORKERS": "[many]"})
+    assert "✗ settings: TRYON_API_TOKEN is not set" in shown
+    assert "✗ settings: TRYON_WORKERS " in shown
+    assert "database" not in shown

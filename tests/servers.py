@@ -147,9 +147,9 @@ class Shop:
                 stderr=log,
                 start_new_session=True,
             )
-        eventually(self._is_up, 60)
+        eventually(self.is_up, 60)
 
-    def _is_up(self) -> bool:
+    def is_up(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=1)) as connection:
             try:

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,50 @@ def test_a_pod_is_one_runs_as_the_image_s_user_and_writes_its_volume_alone() -> 
     user, group = map(int, last("USER").split(":"))
     assert (pod["securityContext"]["runAsUser"], pod["securityContext"]["fsGroup"]) == (user, group)
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+# --- Platforms ------------------------------------------------------------------------------------
+
+HOSTING = (ROOT / "docs/hosting.md").read_text()
+
+
+def sample(kind: str) -> str:
+    (found,) = re.findall(rf"^```{kind}\n(.*?)^```", HOSTING, re.M | re.S)
+    return str(found)
+
+
+def test_fly_runs_the_image_as_it_is() -> None:
+    fly = tomllib.loads(sample("toml"))
+    assert (ROOT / fly["build"]["dockerfile"]).exists()
+    assert str(fly["http_service"]["internal_port"]) == last("EXPOSE")
+    assert fly["mounts"]["destination"] == last("VOLUME")
+    assert (fly["kill_signal"], fly["kill_timeout"]) == (last("STOPSIGNAL"), 30)
+    assert f"GET {fly['http_service']['checks'][0]['path']}" in OPERATIONS
+    told = dict.fromkeys(re.findall(r"(TRYON_\w+)=…", HOSTING), "0123456789abcdef" * 3)
+    assert usable(of_image() | told | fly["env"]).trusted_proxies == 2
+
+
+def test_render_runs_the_image_as_it_is() -> None:
+    (service,) = yaml.safe_load(sample("yaml"))["services"]
+    assert (ROOT / service["dockerfilePath"]).exists()
+    assert service["disk"]["mountPath"] == last("VOLUME")
+    assert service["maxShutdownDelaySeconds"] >= 30
+    assert f"GET {service['healthCheckPath']}" in OPERATIONS
+    given = {each["key"]: each.get("value", "0123456789abcdef" * 3) for each in service["envVars"]}
+    assert usable(of_image() | given).trusted_proxies == 2
+
+
+@pytest.mark.slow
+def test_the_procfile_serves_on_the_port_that_it_is_given(tmp_path: Path, vendor: Vendor) -> None:
+    shop = Shop(tmp_path, vendor.url, free_port(), HOST="127.0.0.1")
+    shop.environ["PATH"] = f"{TOOLS}:{shop.environ['PATH']}"
+    command = (ROOT / "Procfile").read_text().removeprefix("web: ")
+    assert command.startswith("HOST=0.0.0.0 ")
+    command = command.replace("HOST=0.0.0.0 ", "exec ")  # tests listen on this machine alone
+    (tmp_path / "gunicorn.conf.py").symlink_to(ROOT / "gunicorn.conf.py")
+    shop.process = subprocess.Popen(["bash", "-c", command], cwd=tmp_path, env=shop.environ)
+    try:
+        eventually(shop.is_up)
+        assert shop.click("sku-1").status_code == 201
+    finally:
+        shop.stop()

@@ -14,7 +14,7 @@ const LINK = ':scope>a:not([slot]),:scope>:not([slot]) a';
 
 const { userAgent, maxTouchPoints, globalPrivacyControl, language } = navigator;
 // An iPad says that it is a Mac; no Mac has touch points.
-const phone = /Android|iP/.test(userAgent) || /Mac/.test(userAgent) && maxTouchPoints > 1;
+const phone = /Android|iP/.test(userAgent) || maxTouchPoints > 1 && /Mac/.test(userAgent);
 // Apps that open links in themselves, often without a camera.
 const boxed = /FBA|Instagram|musical|Snapchat|Line\/|; wv/.test(userAgent);
 
@@ -27,8 +27,8 @@ const make = (tag, members) => Object.assign(document.createElement(tag), member
 const preload = make('link', { rel: 'modulepreload', integrity: SERVED.integrity, href: HOME + SERVED.dialog });
 
 const sheet = new CSSStyleSheet();
-sheet.replaceSync(`button{min-height:44px;padding:var(--try-on-padding,12px 16px);border:var(--try-on-border,1px solid transparent);border-radius:var(--try-on-radius,10px);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas);font:inherit;cursor:pointer}
-:focus-visible{outline:3px solid var(--try-on-focus,currentColor);outline-offset:2px}`);
+sheet.replaceSync(`button{min-height:44px;padding:var(--try-on-padding,12px 16px);border:var(--try-on-border,1px solid #0000);border-radius:var(--try-on-radius,10px);background:var(--try-on-bg,CanvasText);color:var(--try-on-fg,Canvas);font:inherit;cursor:pointer}
+:focus-visible{outline:3px solid var(--try-on-focus,);outline-offset:2px}`);
 
 class TryOnButton extends HTMLElement {
   static observedAttributes = ['product-id', 'disabled', 'state'];
@@ -58,19 +58,26 @@ class TryOnButton extends HTMLElement {
     },
 
     tell: (name, more, cancelable) => {
-      const event = 'tryon-' + name;
+      const { session, state, productId, category, reference } = this;
       const detail = {
-        productId: this.productId,
-        category: this.category,
-        reference: this.reference,
-        id: this.session?.id,
-        state: this.state,
+        productId,
+        category,
+        reference,
+        id: session?.id,
+        state,
         device: phone ? 'phone' : 'desktop',
         clickId: this.#now.click,
         ...more,
       };
-      if (this.datalayer && !globalPrivacyControl) (window.dataLayer ||= []).push({ event, ...detail });
-      return this.dispatchEvent(new CustomEvent(event, { bubbles: true, composed: true, cancelable, detail }));
+      // Also under the names of Google Analytics, which knows no hyphens.
+      if (this.datalayer && !globalPrivacyControl) (window.dataLayer ||= []).push({
+        ...detail,
+        event: 'tryon-' + name,
+        event_name: 'tryon_' + name,
+        item_id: productId,
+        item_category: category,
+      });
+      return this.dispatchEvent(new CustomEvent('tryon-' + name, { bubbles: true, composed: true, cancelable, detail }));
     },
 
     beacon: more => {
@@ -142,12 +149,12 @@ class TryOnButton extends HTMLElement {
   /** Start, or show again what was started. */
   async open(event) {
     const now = this.#now;
-    const { state, turn } = now;
-    const live = /waiting|opened/.test(state);
+    const { turn } = now;
+    const live = /waiting|opened/.test(this.state);
     now.click ||= uuid();
     if (this.disabled || event && !now.tell('click', {}, true)) return;
     const away = /page|redirect/.test(this.mode) || this.mode != 'handoff' && phone && !boxed && !live;
-    const asks = state != 'creating' && !this.#dialog?.holds && (away || !live);
+    const asks = this.state != 'creating' && !this.#dialog?.holds && (away || !live);
     // A window opened after waiting is blocked: open it now, empty, or stay in this tab.
     const page = asks && away && !boxed && this.target == '_blank' ? open('', '_blank') : null;
     const answer = asks && now.ask(phone && away || this.mode == 'redirect');
@@ -159,7 +166,7 @@ class TryOnButton extends HTMLElement {
       page?.close();
       now.turn++;
       now.become('idle');
-      location = now.control.href ?? `${HOME}/t/?` + new URLSearchParams(this.#about);
+      location = now.control.href ?? HOME + '/t/?' + new URLSearchParams(this.#about);
     }
   }
 
@@ -173,15 +180,15 @@ class TryOnButton extends HTMLElement {
 
   /** The dialog, in the page's language. */
   get #prepared() {
-    if (this.#spoken != this.#lang) this.#coming = this.#fetch(this.#spoken = this.#lang);
-    return this.#coming;
+    if (this.#spoken == this.#lang) return this.#coming;
+    return this.#coming = this.#fetch(this.#spoken = this.#lang);
   }
 
   async #fetch(lang) {
     document.head.append(preload);
     const [{ default: Dialog }, answer] = await Promise.all([
       import(preload.href),
-      fetch(`${HOME}${SERVED.words}/${lang}.json`),
+      fetch(HOME + SERVED.words + '/' + lang + '.json'),
     ]);
     if (!answer.ok) throw answer;
     const words = await answer.json();
@@ -239,11 +246,11 @@ class TryOnButton extends HTMLElement {
   #arrange() {
     const link = this.querySelector(LINK);
     const place = link ? this.shadowRoot : this.#own;
-    this.#now.control = link || this.#own;
-    this.#now.control.ariaDisabled = this.disabled || null;
+    (this.#now.control = link || this.#own).ariaDisabled = this.disabled || null;
     this.#own.hidden = !!link; // of a link itself it would take the address
     if (this.#label.parentNode != place) place.append(this.#icon, this.#label, this.#words);
-    this.#words.hidden = this.#label.assignedNodes().some(node => node.nodeType == 1 || node.data.trim());
+    // Of an element there is no data.
+    this.#words.hidden = this.#label.assignedNodes().some(node => node.data?.trim() != '');
   }
 }
 

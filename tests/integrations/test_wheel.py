@@ -14,11 +14,10 @@ from zipfile import ZipFile
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.conftest import chromium, context  # noqa: F401 - fixtures
 from tests.browser.stage import IPHONE, scan
 from tests.servers import DESKTOP, ROOT, SURROUNDINGS, called_demo, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = pytest.mark.slow
 
 PARTS = ("app.py", "gunicorn.conf.py", "proxy", "simulator", "static", "storage", "templates")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -123,7 +122,7 @@ def test_the_whole_way_of_the_demo_in_an_empty_folder(
     environment: Path,
     wheel: Path,
     tmp_path: Path,
-    context: Callable[..., BrowserContext],  # noqa: F811
+    context: Callable[..., BrowserContext],
 ) -> None:
     port = str(free_port(and_the_next=True))
     with called_demo(tmp_path, str(environment / "bin/tryon"), "demo", PORT=port) as addresses:

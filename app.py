@@ -21,6 +21,7 @@ from proxy.routes import (
     t,
 )
 from proxy.routes.dashboard import attempts, data, pages
+from proxy.routes.dashboard import callbacks as unread_callbacks
 from proxy.services import Services
 from proxy.settings import Settings, current
 from proxy.web import access_log, error_pages, login, openapi, request, response
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(module.routes)
     if settings.dashboard_password:
         login.configure(app, settings)
-        for part in (pages, attempts, data):
+        for part in (pages, attempts, unread_callbacks, data):
             app.register_blueprint(part.routes)
     if settings.demo:
         app.register_blueprint(demo.routes)

@@ -4,7 +4,7 @@ All times are epoch milliseconds, all days the shop's, as YYYY-MM-DD. What canno
 of the database raises StorageUnavailable, whatever it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -109,6 +109,16 @@ class Store(Protocol):
         """Let a word mean an outcome from now on; None takes the mapping back.
 
         At `replay_ms` a job reads stored callbacks again.
+        """
+
+    def readings(self) -> list[dict[str, Any]]:
+        """How the merchant says that callbacks are read, as it was kept, the newest first."""
+
+    def keep_reading(
+        self, reading: dict[str, Any], words: Mapping[str, str], replay_ms: int
+    ) -> None:
+        """Keep a reading in the place of one with the same `state` and `session`, and let words
+        mean outcomes, in one step. At `replay_ms` a job reads stored callbacks again.
         """
 
     def holder(self) -> str:

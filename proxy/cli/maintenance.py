@@ -16,7 +16,7 @@ from proxy.cli.context import (
 )
 from proxy.numbers.questions import today
 from proxy.upstream.completion import read_receipt
-from proxy.upstream.outcomes import OUTCOMES
+from proxy.upstream.outcomes import OUTCOMES, readings_of
 from storage import database as storage
 from storage.database import Database
 from storage.store import Damaged
@@ -58,8 +58,13 @@ def rebuild(database: Database, quiet: bool) -> None:
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 @with_database
 def replay(database: Database, quiet: bool) -> None:
-    """Read stored callbacks again, after a mapping of the vendor's words was changed."""
-    read = partial(read_receipt, mapping={**OUTCOMES, **database.store.mapping()})
+    """Read stored callbacks again, after it was changed on the dashboard what the vendor's words
+    mean, or where a callback's state is."""
+    read = partial(
+        read_receipt,
+        mapping={**OUTCOMES, **database.store.mapping()},
+        readings=readings_of(database.store),
+    )
     with progress(database.maintenance.count("receipts"), "reading again", quiet=quiet) as advance:
         changed = database.maintenance.replay(read, advance)
     if not quiet:

@@ -97,7 +97,8 @@ class _Callback:
 
     def read(self, body: bytes) -> list[Completion]:
         try:
-            return read_callbacks(body, self._services.outcomes.known())
+            outcomes = self._services.outcomes
+            return read_callbacks(body, outcomes.known(), outcomes.readings())
         except Unreadable as error:
             self._keep(body, "unreadable", error.reason)
             raise Problem("bad_request", reason=error.reason) from None

@@ -9,6 +9,7 @@ that has most of them.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice, product
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from proxy.strict_json import Unreadable, read_json
 from proxy.upstream.outcomes import OUTCOMES, outcome_of
+from proxy.upstream.readings import Reading, word_at
 from storage.events import EARLIEST_MS, LATEST_MS, Event, event
 
 T = TypeVar("T")
@@ -74,16 +76,41 @@ class Completion(NamedTuple):
     extra: Mapping[str, Any] = MappingProxyType({})
 
 
-def read_callbacks(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> list[Completion]:
+def read_callbacks(
+    body: bytes, mapping: Mapping[str, str] = OUTCOMES, readings: Sequence[Reading] = ()
+) -> list[Completion]:
     """Read a body: a callback, or a list of several, of which those count that can be read.
 
     Only the session ID and the state can make one unreadable: a refused callback is lost for good,
-    so an unreadable time or reference stays in `extra` and costs nothing else.
+    so an unreadable time or reference stays in `extra` and costs nothing else. What cannot be read
+    is read as the merchant says.
 
     :raises Unreadable: with the reason; none can be read.
     """
+    value = value_of(body)
+    try:
+        return _read_all(value, mapping)
+    except Unreadable:
+        for reading in readings:
+            if not reading.undone and (completion := read_by(reading, value, mapping)):
+                return [completion]
+        raise
+
+
+def read_by(reading: Reading, value: Any, mapping: Mapping[str, str]) -> Completion | None:
+    """Read a body as the merchant says; None where it has no word there."""
+    state = word_at(value, reading.state)
+    if not _is_word(state):
+        return None
+    session = None if reading.session is None else word_at(value, reading.session)
+    if reading.session is not None and not _is_word(session):
+        return None
+    return Completion(str(state), outcome_of(str(state), mapping), session)
+
+
+def _read_all(value: Any, mapping: Mapping[str, str]) -> list[Completion]:
     completions, reason = [], "not_object"
-    for objects in _callbacks(_value(body)):
+    for objects in _callbacks(value):
         try:
             completions.append(_Reader(objects).read(mapping))
         except Unreadable as error:
@@ -93,8 +120,11 @@ def read_callbacks(body: bytes, mapping: Mapping[str, str] = OUTCOMES) -> list[C
     return completions
 
 
-def _value(body: bytes) -> Any:
-    """Parse JSON, or a form."""
+def value_of(body: bytes) -> Any:
+    """Parse JSON, or a form.
+
+    :raises Unreadable: it is neither.
+    """
     text = body.removeprefix(BOM).strip()
     if not FORM.fullmatch(text):
         return read_json(text)
@@ -302,11 +332,28 @@ def callback_event(attempt_id: str, received_ms: int, completion: Completion) ->
 
 
 def read_receipt(
-    attempt_id: str, received_ms: int, body: bytes, mapping: Mapping[str, str]
+    attempt_id: str,
+    received_ms: int,
+    body: bytes,
+    mapping: Mapping[str, str],
+    readings: Sequence[Reading] = (),
 ) -> list[Event]:
-    """Read a stored callback again; an empty list where it is still not readable."""
-    try:
-        read = read_callbacks(body, mapping)
-    except Unreadable:
-        return []
-    return [callback_event(attempt_id, received_ms, completion) for completion in read]
+    """Read a stored callback again; an empty list where it is still not readable.
+
+    What readings said that were undone is said to be taken back.
+    """
+    read: list[Completion] = []
+    with suppress(Unreadable):
+        read = read_callbacks(body, mapping, readings)
+    events = [callback_event(attempt_id, received_ms, completion) for completion in read]
+    said = {event.key for event in events}
+    undone = [reading for reading in readings if reading.undone]
+    if undone:
+        with suppress(Unreadable):
+            value = value_of(body)
+            for completion in filter(None, (read_by(each, value, mapping) for each in undone)):
+                back = completion._replace(outcome="progress")
+                event = callback_event(attempt_id, received_ms, back)
+                if event.key not in said:
+                    events.append(event._replace(props={**event.props, "taken_back": 1}))
+    return events

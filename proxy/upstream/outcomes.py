@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
+from proxy.upstream.readings import Reading
 from storage.events import now_ms
 from storage.store import StorageUnavailable, Store
 
@@ -54,23 +55,48 @@ def outcome_of(state: str, mapping: Mapping[str, str] = OUTCOMES) -> str:
 
 
 class Outcomes:
-    """The outcome of each word, with the merchant's mapping, which all workers share."""
+    """The outcome of each word, with the merchant's mapping, and how the merchant reads what we
+    cannot; all workers share them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: Mapping[str, str] = OUTCOMES
+        self._readings: tuple[Reading, ...] = ()
         self._known_until = 0.0
 
     def known(self) -> Mapping[str, str]:
         """The outcome of each known word; one that was mapped a second ago may be missing."""
+        self._refresh()
+        return self._known
+
+    def readings(self) -> tuple[Reading, ...]:
+        """The merchant's readings, the newest first; likewise."""
+        self._refresh()
+        return self._readings
+
+    def _refresh(self) -> None:
         if time.monotonic() >= self._known_until:
             with suppress(StorageUnavailable):  # a callback is not refused for that
                 self._known = MappingProxyType({**OUTCOMES, **self._store.mapping()})
+                self._readings = readings_of(self._store)
             self._known_until = time.monotonic() + KNOWN_FOR_S
-        return self._known
 
     def map(self, word: str, outcome: str) -> None:
         """Let a word mean an outcome of CHOICES from now on, and soon in earlier callbacks too."""
         meaning = None if outcome == "other" else outcome
         self._store.map_word(normal_word(word), meaning, now_ms() + REPLAY_AFTER_MS)
         self._known_until = 0.0
+
+    def read_by(self, reading: Reading, words: Mapping[str, str]) -> None:
+        """Read by it from now on, and soon earlier callbacks too, or undo it; words get their
+        outcomes of CHOICES."""
+        meanings = {
+            normal_word(word): outcome for word, outcome in words.items() if outcome != "other"
+        }
+        self._store.keep_reading(reading._asdict(), meanings, now_ms() + REPLAY_AFTER_MS)
+        self._known_until = 0.0
+
+
+def readings_of(store: Store) -> tuple[Reading, ...]:
+    """Return the merchant's readings, the newest first."""
+    return tuple(Reading(**each) for each in store.readings())

@@ -20,9 +20,13 @@ from storage.store import Committed, Difference, Job, Progress, Read, StorageUna
 
 LOG_TRIES = 50
 
-ACCEPT = "UPDATE receipts SET verdict = 'accepted', reason = '' WHERE id = ?"
+SETTLE = "UPDATE receipts SET verdict = ?, reason = ? WHERE id = ?"
+SETTLE_COPY = """
+UPDATE receipts SET verdict = 'duplicate', reason = '' WHERE id = ? AND verdict = 'unreadable'
+"""
+TAKEN_BACK = "taken_back"  # of an event: nothing says any more what it said
 REPLAYED = """
-SELECT id, attempt_id, received_ms, body FROM receipts
+SELECT id, attempt_id, received_ms, body, verdict FROM receipts
 WHERE id > ? AND verdict IN ('accepted', 'unreadable', 'mismatch') ORDER BY id LIMIT 100
 """
 
@@ -100,12 +104,15 @@ class SQLiteMaintenance:
         # What a callback said before is not changed: a further event supersedes it.
         changed = last = 0
         while receipts := self._store.read(REPLAYED, last):
-            news = []
-            for last, attempt_id, received_ms, body in receipts:
+            news, unread = [], []
+            for last, attempt_id, received_ms, body, verdict in receipts:
                 said = read(attempt_id, received_ms, body)
                 if events := [event for each in said if (event := _news(self._store, each))]:
                     news.append((last, Entry(tuple(events))))
+                if verdict == "unreadable":
+                    unread.append((last, said))
             changed += self._add(news)
+            self._settle_copies(unread)
             progress(len(receipts))
         return changed
 
@@ -116,14 +123,33 @@ class SQLiteMaintenance:
         began = time.monotonic()
         results = self._store.commit([entry for _, entry in news])
         fresh = [
-            (receipt_id,)
-            for (receipt_id, _), result in zip(news, results, strict=True)
+            (*_settled(entry), receipt_id)
+            for (receipt_id, entry), result in zip(news, results, strict=True)
             if isinstance(result, Committed) and result.fresh
         ]
         with self._store.transaction() as db:
-            db.executemany(ACCEPT, fresh)
+            db.executemany(SETTLE, fresh)
         time.sleep(time.monotonic() - began)  # it is the others' turn for as long
         return len(fresh)
+
+    def _settle_copies(self, unread: Sequence[tuple[int, Sequence[Event]]]) -> None:
+        """Say of callbacks that can be read now, and only repeat what is known, that they do."""
+        copies = [(receipt_id,) for receipt_id, said in unread if _is_known(self._store, said)]
+        if copies:
+            with self._store.transaction() as db:
+                db.executemany(SETTLE_COPY, copies)
+
+
+def _is_known(store: SQLiteStore, said: Sequence[Event]) -> bool:
+    facts = [event for event in said if TAKEN_BACK not in event.props]
+    return bool(facts) and all(_news(store, event) is None for event in facts)
+
+
+def _settled(entry: Entry) -> tuple[str, str]:
+    """Return a receipt's verdict and reason, after what it says now was stored."""
+    if all(TAKEN_BACK in event.props for event in entry.events):
+        return "unreadable", TAKEN_BACK
+    return "accepted", ""
 
 
 def _news(store: SQLiteStore, reading: Event) -> Event | None:
@@ -134,7 +160,7 @@ def _news(store: SQLiteStore, reading: Event) -> Event | None:
         if stored.key == reading.key or (current and stored.props.get("supersedes") == current.key):
             current = stored
     if current is None:
-        return reading
+        return None if TAKEN_BACK in reading.props else reading
     if current.props["outcome"] == reading.props["outcome"]:
         return None
     return reading._replace(

@@ -7,7 +7,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -55,6 +55,8 @@ AND value > datetime('now', 'subsec', ?) AND value <= datetime('now', 'subsec')
 """
 LOG = "PRAGMA wal_checkpoint(NOOP)"  # busy, frames in the log, frames that are in the database too
 MAPPING = "SELECT value FROM meta WHERE key = 'mapping'"
+READINGS = "SELECT value FROM meta WHERE key = 'readings'"
+SET_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 
 CREATED_SINCE = """
 SELECT count(*) FROM attempts WHERE local_day >= ?
@@ -346,11 +348,24 @@ class SQLiteStore:
 
     def map_word(self, word: str, outcome: str | None, replay_ms: int) -> None:
         with self.aside() as db:
-            row = db.execute(MAPPING).fetchone()
-            mapped = {**json.loads(row[0] if row else "{}"), word: outcome}
-            kept = {word: outcome for word, outcome in mapped.items() if outcome}
-            text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('mapping', ?)", (text,))
+            _map_words(db, {word: outcome})
+            put_job(db, Job("replay", replay_ms))
+
+    def readings(self) -> list[dict[str, Any]]:
+        rows = self.read(READINGS)
+        return list(json.loads(rows[0][0])) if rows else []
+
+    def keep_reading(
+        self, reading: dict[str, Any], words: Mapping[str, str], replay_ms: int
+    ) -> None:
+        with self.aside() as db:
+            row = db.execute(READINGS).fetchone()
+            places = (reading["state"], reading["session"])
+            kept = json.loads(row[0] if row else "[]")
+            others = [each for each in kept if (each["state"], each["session"]) != places]
+            text = json.dumps([reading, *others], ensure_ascii=False)
+            db.execute(SET_META, ("readings", text))
+            _map_words(db, words)
             put_job(db, Job("replay", replay_ms))
 
     def free_bytes(self) -> int:
@@ -360,3 +375,10 @@ class SQLiteStore:
         while self._idlers:
             self._idlers.pop().close()
         self._opened.close()
+
+
+def _map_words(db: Connection, words: Mapping[str, str | None]) -> None:
+    row = db.execute(MAPPING).fetchone()
+    mapped = {**json.loads(row[0] if row else "{}"), **words}
+    kept = {word: outcome for word, outcome in mapped.items() if outcome}
+    db.execute(SET_META, ("mapping", json.dumps(kept, sort_keys=True, ensure_ascii=False)))

@@ -70,6 +70,17 @@ def question(*also: str) -> Question:
         raise Problem("bad_request", str(error), parameter=error.parameter) from None
 
 
+def demand_known(*names: str) -> None:
+    """Refuse parameters that a page does not know, or that are given twice.
+
+    :raises Problem: `bad_request`, with `parameter`.
+    """
+    for name, texts in request.args.lists():
+        if name not in names or len(texts) != 1:
+            reason = "is given twice" if name in names else "is not known here"
+            raise Problem("bad_request", f"{name[:40]}: {reason}", parameter=name[:40])
+
+
 @dataclass(frozen=True)
 class Listing:
     """A question about a list of try-ons: those behind a count, or that a text finds."""

@@ -302,6 +302,9 @@ class Mapped:
             raise StorageUnavailable("locked")
         return self.words
 
+    def readings(self) -> list[dict[str, object]]:
+        return []
+
     def map_word(self, *_: object) -> None: ...
 
 

@@ -597,7 +597,7 @@ def test_what_could_not_be_read_before_is_counted_once(empty: SQLiteStore) -> No
     assert outcome(empty, A) == "completed"
     assert Maintenance(empty).replay(reader) == 0
     verdicts = [row[5] for row in table(empty.path, "receipts")]
-    assert sorted(verdicts) == ["accepted", "unreadable", "unreadable"]
+    assert sorted(verdicts) == ["accepted", "duplicate", "duplicate"]
 
 
 def test_what_was_not_signed_is_never_read_again(empty: SQLiteStore) -> None:

@@ -11,7 +11,7 @@ PORT ?= 8000
 PYTHONUTF8 := 1
 export HOST PORT PYTHONUTF8
 
-.PHONY: run test lint proofs bench crash-test screens pictures lock sbom clean
+.PHONY: run test lint proofs bench crash-test screens pictures integrations lock sbom clean
 
 run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
@@ -43,6 +43,9 @@ screens: $(VENV)/test ## every state of every page, to look at; ARGS=dialog for 
 
 pictures: $(VENV)/test ## those that README opens with
 	$(RUN) -m tests.browser.pictures
+
+integrations: ## what shops upload: build/integrations
+	$(PYTHON) -m integrations
 
 $(VENV)/run: requirements.lock deploy/parser.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

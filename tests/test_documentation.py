@@ -18,8 +18,8 @@ EMBEDDING = (ROOT / "docs/embedding.md").read_text()
 NUMBERS = (ROOT / "docs/numbers.md").read_text()
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", ".github/**/*.md", "deploy/**/*.md", "docs/**/*.md")
-    for path in ROOT.glob(pattern)
+    for folder in ("", ".github/**/", "deploy/**/", "docs/**/", "integrations/*/")
+    for path in ROOT.glob(f"{folder}*.md")
 )
 DECISIONS = ROOT / "docs/decisions"
 

@@ -1,0 +1,65 @@
+"""`make integrations`: what a shop uploads, in `build/integrations/`, the same bytes each time."""
+
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+HERE = Path(__file__).parent
+PLUGIN = HERE / "woocommerce" / "try-on-button"
+OUT = HERE.parent / "build" / "integrations"
+SHIPPED = {".php", ".js", ".txt", ".pot", ".po"}
+LICENCE = HERE.parent / "LICENSE"
+MAGIC, HEADER = 0x950412DE, 28  # of a .mo, as gettext's manual has it
+QUOTED = r'(?:"(?:[^"\\]|\\.)*"\s*)+'
+
+
+def plugin_files() -> Iterator[tuple[str, bytes]]:
+    """Yield what the plugin is made of: its folder, the licence, and compiled translations."""
+    yield "LICENSE", LICENCE.read_bytes()
+    for path in sorted(PLUGIN.rglob("*")):
+        if path.suffix in SHIPPED:
+            name = path.relative_to(PLUGIN).as_posix()
+            yield name, path.read_bytes()
+            if path.suffix == ".po":
+                yield name.removesuffix("po") + "mo", compiled(path.read_text("utf-8"))
+
+
+def messages(po: str) -> dict[str, str]:
+    """Read a .po without plurals and contexts; what is not translated is left out."""
+    pairs = re.findall(rf"^msgid ({QUOTED})msgstr ({QUOTED})", po, re.MULTILINE)
+    read = {_text(original): _text(translation) for original, translation in pairs}
+    return {original: text for original, text in read.items() if text}
+
+
+def _text(quoted: str) -> str:
+    joined = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', quoted))
+    return joined.replace('\\"', '"').replace("\\n", "\n")
+
+
+def compiled(po: str) -> bytes:
+    """Write a .po as the .mo that WordPress before 6.5 reads alone."""
+    pairs = sorted((a.encode(), b.encode()) for a, b in messages(po).items())
+    count = len(pairs)
+    at = HEADER + 16 * count
+    places, texts = [], b""
+    for text in [original for original, _ in pairs] + [translation for _, translation in pairs]:
+        places += [len(text), at + len(texts)]
+        texts += text + b"\0"
+    head = (MAGIC, 0, count, HEADER, HEADER + 8 * count, 0, at)
+    return struct.pack(f"<{7 + len(places)}I", *head, *places) + texts
+
+
+def packed(target: Path, folder: str, files: Iterator[tuple[str, bytes]]) -> None:
+    """Write a zip without times, and stored: compressed, its bytes would be those of a zlib."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with ZipFile(target, "w") as archive:
+        for name, content in files:
+            entry = ZipInfo(f"{folder}/{name}")
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content)
+
+
+if __name__ == "__main__":
+    packed(OUT / f"{PLUGIN.name}.zip", PLUGIN.name, plugin_files())

@@ -45,7 +45,7 @@ pictures: $(VENV)/test ## those that README opens with
 	$(RUN) -m tests.browser.pictures
 
 integrations: ## what shops upload: build/integrations
-	$(PYTHON) -m integrations
+	$(PYTHON) -m integrations build/integrations
 
 $(VENV)/run: requirements.lock deploy/parser.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'

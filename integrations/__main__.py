@@ -1,14 +1,18 @@
-"""`make integrations`: what a shop uploads, in `build/integrations/`, the same bytes each time."""
+"""`python -m integrations FOLDER`: what shops upload, the same bytes each time."""
 
+import json
 import re
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 HERE = Path(__file__).parent
 PLUGIN = HERE / "woocommerce" / "try-on-button"
-OUT = HERE.parent / "build" / "integrations"
+EXTENSION = HERE / "shopify" / "try-on-button"
+LOCALES = HERE.parent / "proxy" / "web" / "locales"
+SHOPIFYS = {"en": "en.default", "pt": "pt-PT", "zh-Hans": "zh-CN", "zh-Hant": "zh-TW"}
 SHIPPED = {".php", ".js", ".txt", ".pot", ".po"}
 LICENCE = HERE.parent / "LICENSE"
 MAGIC, HEADER = 0x950412DE, 28  # of a .mo, as gettext's manual has it
@@ -51,6 +55,16 @@ def compiled(po: str) -> bytes:
     return struct.pack(f"<{7 + len(places)}I", *head, *places) + texts
 
 
+def extension_files() -> Iterator[tuple[str, bytes]]:
+    """Yield what the theme app extension is made of, with its one word in every language."""
+    for path in sorted(EXTENSION.rglob("*.*")):
+        yield path.relative_to(EXTENSION).as_posix(), path.read_bytes()
+    for path in sorted(LOCALES.glob("*.json")):
+        label = json.loads(path.read_text("utf-8"))["label"]
+        words = json.dumps({"button": {"label": label}}, ensure_ascii=False, indent=2)
+        yield f"locales/{SHOPIFYS.get(path.stem, path.stem)}.json", f"{words}\n".encode()
+
+
 def packed(target: Path, folder: str, files: Iterator[tuple[str, bytes]]) -> None:
     """Write a zip without times, and stored: compressed, its bytes would be those of a zlib."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,4 +76,6 @@ def packed(target: Path, folder: str, files: Iterator[tuple[str, bytes]]) -> Non
 
 
 if __name__ == "__main__":
-    packed(OUT / f"{PLUGIN.name}.zip", PLUGIN.name, plugin_files())
+    folder = Path(sys.argv[1])
+    packed(folder / "woocommerce" / "try-on-button.zip", "try-on-button", plugin_files())
+    packed(folder / "shopify" / "try-on-button.zip", "try-on-button", extension_files())

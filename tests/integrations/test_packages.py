@@ -2,49 +2,54 @@
 
 import gettext
 import io
+import json
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from tests.browser.stage import lacking
+from tests.integrations.packages import SHOPIFY, WOOCOMMERCE, made
 from tests.servers import ROOT
 
 PLUGIN = ROOT / "integrations/woocommerce/try-on-button"
-ZIP = ROOT / "build/integrations/try-on-button.zip"
+EXTENSION = ROOT / "integrations/shopify/try-on-button"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 WORD = re.compile(r"\b(?:__|esc_html__)\(\s*'((?:[^'\\]|\\.)*)',\s*'try-on-button'")
-
-
-def made() -> bytes:
-    subprocess.run([sys.executable, "-m", "integrations"], cwd=ROOT, check=True)
-    return ZIP.read_bytes()
 
 
 def words() -> set[str]:
     return {word for path in PLUGIN.rglob("*.php") for word in WORD.findall(path.read_text())}
 
 
-def test_the_zip_is_the_same_each_time_and_is_unpacked_into_one_folder() -> None:
-    first = made()
+@pytest.mark.parametrize(
+    ("package", "holds"),
+    [
+        (WOOCOMMERCE, ("LICENSE", "try-on-button.php", "languages/try-on-button-de_DE.mo")),
+        (SHOPIFY, ("shopify.extension.toml", "blocks/try-on-button.liquid", "locales/ja.json")),
+    ],
+)
+def test_a_zip_is_the_same_each_time_and_is_unpacked_into_one_folder(
+    tmp_path: Path, package: str, holds: tuple[str, ...]
+) -> None:
+    first = (made(tmp_path) / package).read_bytes()
     (PLUGIN / "try-on-button.php").touch()
-    assert made() == first
-    with ZipFile(ZIP) as archive:
+    assert (made(tmp_path) / package).read_bytes() == first
+    with ZipFile(tmp_path / package) as archive:
         names = archive.namelist()
         assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}
     assert {name.partition("/")[0] for name in names} == {"try-on-button"}
-    assert "try-on-button/LICENSE" in names
-    assert "try-on-button/try-on-button.php" in names
+    assert len(names) == len(set(names))
+    assert {f"try-on-button/{name}" for name in holds} <= {*names}
 
 
 @pytest.mark.parametrize("locale", ["de_DE", "fr_FR"])
-def test_every_word_of_the_plugin_is_translated(locale: str) -> None:
-    made()
-    with ZipFile(ZIP) as archive:
+def test_every_word_of_the_plugin_is_translated(tmp_path: Path, locale: str) -> None:
+    with ZipFile(made(tmp_path) / WOOCOMMERCE) as archive:
         file = archive.read(f"try-on-button/languages/try-on-button-{locale}.mo")
     translation = gettext.GNUTranslations(io.BytesIO(file))
     assert {word for word in words() if translation.gettext(word) == word} == set()
@@ -78,3 +83,30 @@ def test_every_file_of_the_plugin_refuses_to_be_called_by_itself() -> None:
     for path in PLUGIN.rglob("*.php"):
         if path.parent.name != "src":
             assert re.search(r"^defined\('\w+'\) \|\| exit;$", path.read_text(), re.M), path
+
+
+def test_the_block_has_every_setting_and_word_that_it_uses() -> None:
+    """Shopify's linter leaves the contents of a schema unchecked."""
+    block = (EXTENSION / "blocks/try-on-button.liquid").read_text()
+    liquid, _, schema = block.partition("{% schema %}")
+    read = json.loads(schema.partition("{% endschema %}")[0])
+    used = set(re.findall(r"block\.settings\.(\w+)", liquid))
+    assert used == {setting["id"] for setting in read["settings"]}
+    assert (EXTENSION / "assets" / read["javascript"]).exists()
+    words = set(re.findall(r'"t:block\.(\w+)"', schema))
+    for locale in ("en.default", "de", "fr"):
+        text = (EXTENSION / f"locales/{locale}.schema.json").read_text()
+        assert json.loads(text)["block"].keys() == words
+    assert re.findall(r"'([\w.]+)' \| t\b", liquid) == ["button.label"]
+
+
+def test_the_block_speaks_every_language_of_the_dialog(tmp_path: Path) -> None:
+    with ZipFile(made(tmp_path) / SHOPIFY) as archive:
+        files = [name for name in archive.namelist() if re.search(r"locales/[\w.-]+\.json$", name)]
+        storefront = [name for name in files if not name.endswith(".schema.json")]
+        german = json.loads(archive.read("try-on-button/locales/de.json"))
+    assert len(storefront) == len([*(ROOT / "proxy/web/locales").glob("*.json")])
+    assert {"pt-PT", "pt-BR", "zh-CN", "zh-TW", "en.default"} <= {
+        name.rpartition("/")[2].removesuffix(".json") for name in storefront
+    }
+    assert german == {"button": {"label": "Anprobieren"}}

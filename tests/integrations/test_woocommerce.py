@@ -18,7 +18,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import lacking
 from tests.integrations.wordpress import BLOCKS, CLASSIC, HERE, Site, run, running_site
-from tests.servers import ROOT, Shop, Vendor, http, running_shop
+from tests.servers import Shop, Vendor, http, running_shop
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,6 @@ def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("wordpress") / "site"
-    run("make", "-C", str(ROOT), "integrations")
     with running_site(folder, request.param, PRODUCTS, TRYON_CLICK_SECRET=SECRET) as site:
         yield site
 

@@ -17,6 +17,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tests.browser.stage import lacking
+from tests.integrations.packages import WOOCOMMERCE, made
 from tests.servers import ROOT, SURROUNDINGS, eventually, free_port, http
 
 HERE = Path(__file__).parent
@@ -107,7 +108,7 @@ def lay(folder: Path, source: str) -> None:
     (content / "db.php").write_bytes((sqlite / "db.copy").read_bytes())
     shutil.copytree(HERE / "woocommerce", content / "plugins/woocommerce")
     shutil.copy(HERE / "woocommerce/wp-config.php", folder / "wp-config.php")
-    with ZipFile(ROOT / "build/integrations/try-on-button.zip") as archive:
+    with ZipFile(made(folder.parent) / WOOCOMMERCE) as archive:
         archive.extractall(content / "plugins")
 
 

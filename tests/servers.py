@@ -239,7 +239,7 @@ def running_demo(folder: Path) -> Iterator[tuple[Shop, Vendor]]:
     port = free_port()
     products = folder / "catalog.json"
     products.write_text(json.dumps(demo.catalog(f"http://127.0.0.1:{port}")))
-    settings = {
+    settings = ALONE | {
         "TRYON_DEMO": "1",
         "TRYON_CATALOG": str(products),
         "TRYON_CATEGORIES": ",".join(demo.CATEGORIES),

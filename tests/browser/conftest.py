@@ -24,7 +24,7 @@ from tests.browser.stage import (
     product_page,
     running_chromium,
 )
-from tests.servers import Shop, Vendor, running_demo, running_shop
+from tests.servers import ALONE, Shop, Vendor, running_demo, running_shop
 
 LIBRARIES = Path(__file__).parent / "libraries"
 
@@ -85,7 +85,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     home, other = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("bare")
     with (
         running_demo(home) as (shop, vendor),
-        running_shop(other, vendor, TRYON_ALLOWED_ORIGINS=ELSEWHERE) as bare,
+        running_shop(other, vendor, **ALONE, TRYON_ALLOWED_ORIGINS=ELSEWHERE) as bare,
     ):
         yield Stage(shop, bare, vendor)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, render_template, request
 
 from proxy.catalog.products import PRODUCT_ID, is_product_id
 from proxy.services import services
-from proxy.web import openapi, pages
+from proxy.web import openapi
 from proxy.web.static import FOLDER
 
 MANIFEST = json.loads((FOLDER / "custom-elements.json").read_text("utf-8"))
@@ -32,7 +32,9 @@ def embed() -> Response:
     page = render_template(
         "embed.html", shop=_shop(), element=ELEMENT, reference=REFERENCE, **_example()
     )
-    return pages.kept(page, 300)
+    return Response(
+        page, headers={"Cache-Control": "public, max-age=300", "Vary": "Accept-Language"}
+    )
 
 
 def _shop() -> dict[str, Any]:

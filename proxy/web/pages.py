@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, request
 
 from proxy.catalog.kept import Catalog
 from proxy.settings import Settings
@@ -64,11 +64,3 @@ def product(attempt: Attempt, catalog: Catalog) -> dict[str, Any]:
         "image_url": known.image_url if known else None,
         "page_url": known.page_url if known else None,
     }
-
-
-def kept(page: str, seconds: int) -> Response:
-    """Answer with a page that caches may keep for so many seconds, one for each language."""
-    response = make_response(page)
-    response.headers["Cache-Control"] = f"public, max-age={seconds}"
-    response.headers["Vary"] = "Accept-Language"
-    return response

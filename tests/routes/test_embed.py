@@ -63,6 +63,7 @@ def test_a_file_of_the_fixed_version_has_the_content_that_it_promises(
 def test_caches_may_keep_it(shop: Shop) -> None:
     answer = http().get(f"{shop.url}/embed")
     assert answer.headers["Cache-Control"] == "public, max-age=300"
+    assert "Accept-Language" in answer.headers["Vary"]
 
 
 def test_it_says_whose_pages_may_have_the_button(tmp_path: Path, vendor: Vendor) -> None:

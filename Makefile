@@ -17,12 +17,12 @@ run: $(VENV)/run
 	@exec $(VENV)/bin/tryon demo $(ARGS)
 
 # Side by side, a file at a time, since a file's tests share their servers; the order is that of
-# tests/conftest.py. ARGS="-n 0" for one.
-SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder
+# tests/conftest.py. Four on two cores, too: most of the time they wait for a server or a browser.
+# ARGS="-n 0" for one.
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 
-# Four on two cores, too: most of the time they wait for a server or a browser.
 test: $(VENV)/test
-	$(RUN) -m pytest -m "not slow" -n 4 $(SIDE_BY_SIDE) $(ARGS)
+	$(RUN) -m pytest -m "not slow" $(SIDE_BY_SIDE) $(ARGS)
 
 lint: $(VENV)/test
 	$(VENV)/bin/ruff check .
@@ -30,7 +30,7 @@ lint: $(VENV)/test
 	$(VENV)/bin/mypy
 
 proofs: $(VENV)/test ## the slow ones: crash, load, fuzz
-	$(RUN) -m pytest -m slow -n auto --maxprocesses 4 $(SIDE_BY_SIDE) $(ARGS)
+	$(RUN) -m pytest -m slow $(SIDE_BY_SIDE) $(ARGS)
 
 bench: $(VENV)/test
 	$(RUN) -m benchmarks $(ARGS)

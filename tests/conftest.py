@@ -28,12 +28,14 @@ settings.register_profile(
 settings.load_profile("steady")
 
 
-# Where each test starts servers or waits for a page: these begin, or one of them would end alone.
-LONG = ("tests/browser/", "tests/cli/", "tests/test_server.py", "tests/threats/")
+# The files that take longest, and where each test starts servers or waits for a page. These begin,
+# in this order, or one of them would end alone.
+LONG = ("test_oracle.py", "test_proofs.py", "tests/browser/", "tests/cli/", "test_server.py")
+LONG += ("tests/threats/",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=lambda item: [part not in item.nodeid.partition("::")[0] for part in LONG])
 
 
 @pytest.fixture(scope="session")

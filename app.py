@@ -22,6 +22,7 @@ from proxy.routes import (
 )
 from proxy.routes.dashboard import attempts, data, pages
 from proxy.routes.dashboard import callbacks as unread_callbacks
+from proxy.routes.dashboard import settings as shown_settings
 from proxy.services import Services
 from proxy.settings import Settings, current
 from proxy.web import access_log, error_pages, login, openapi, request, response
@@ -59,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(module.routes)
     if settings.dashboard_password:
         login.configure(app, settings)
-        for part in (pages, attempts, unread_callbacks, data):
+        for part in (pages, attempts, unread_callbacks, shown_settings, data):
             app.register_blueprint(part.routes)
     if settings.demo:
         app.register_blueprint(demo.routes)

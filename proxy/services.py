@@ -25,7 +25,10 @@ from proxy.web.origins import Origins
 from proxy.web.static import StaticFiles
 from storage.database import open_counters, open_database
 from storage.probe import Probe
+from storage.store import Damaged, FilesGone
 from storage.writer import Writer
+
+DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
 
 
 class Services:
@@ -78,6 +81,24 @@ class Services:
         expiry.start(self.store, self.writer, opened.jobs)
         if self.catalog:
             expiry.repeat("catalogue", self.catalog.tend)
+
+    def parts(self) -> dict[str, str | None]:
+        """Say what is wrong with each part, without a call to anybody; None where nothing is."""
+        vendor = self.breaker.state()
+        held_back = vendor["breaker"] != "closed"
+        free = self.store.free_bytes()
+        return {
+            "database": self._database(),
+            "disk": None if free >= DISK_NEEDED else f"only {free // 1024**2} MiB are free",
+            "upstream": "the vendor fails; calls are held back" if held_back else None,
+            "token": "the vendor refuses the token" if vendor["token_refused"] else None,
+        } | ({"catalogue": self.catalog.trouble()} if self.catalog else {})
+
+    def _database(self) -> str | None:
+        failure = self.probe.failure()
+        if isinstance(failure, (Damaged, FilesGone)):
+            return str(failure)
+        return "nothing can be written" if failure else self.store.damage or None
 
 
 def services() -> Services:

@@ -287,18 +287,24 @@ def load(environ: Mapping[str, str] | None = None, *, to_serve: bool = True) -> 
 
 
 _kept: Settings | None = None
+_kept_table: list[Row] = []
 
 
 def keep(settings: Settings) -> None:
     """Let this process, and those that are forked from it, have these settings."""
-    global _kept
-    _kept = settings
+    global _kept, _kept_table
+    _kept, _kept_table = settings, table()
 
 
 def current() -> Settings:
     """Return the settings that were kept, or load them: what becomes of `.env` and of files while
     the app runs hurts no worker that is started later."""
     return _kept or load()
+
+
+def current_table() -> list[Row]:
+    """Return the rows of the settings that were kept, or of those that would be loaded."""
+    return _kept_table or table()
 
 
 def table(environ: Mapping[str, str] | None = None) -> list[Row]:
@@ -408,7 +414,9 @@ def _row(definition: Definition, layers: Layers) -> Row:
         shown = text or definition.default or definition.note
         if definition.secret:
             shown = "set" if text else "not set"
-        shown = re.sub(r"^(https?://[^?]*\?).+", r"\1…", shown)  # it may be as good as a password
+        # What stands there may be a password, or as good as one.
+        shown = re.sub(r"(?<=://)[^/@\s]*@", "…@", shown)
+        shown = re.sub(r"^(https?://[^?]*\?).+", r"\1…", shown)
     except ValueError:
         shown = "wrong" if text or not source else "not set"
     return Row(definition.name, shown, source, definition.help)

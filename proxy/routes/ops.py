@@ -9,9 +9,6 @@ from proxy.services import services
 from proxy.web import openapi
 from proxy.web.openapi import JSON, TEXT, WORDS, object_of
 from proxy.web.problems import PROBLEMS, Problem
-from storage.store import Damaged, FilesGone
-
-DISK_NEEDED = 64 * 1024 * 1024  # bytes free; below this somebody should act
 
 READINESS = {JSON: object_of({"status": {"enum": ["ready", "unready"]}, "parts": WORDS})}
 
@@ -31,7 +28,7 @@ def healthz() -> Response:
 )
 def readyz() -> Response:
     """Whether it can keep callbacks, with the reason of each part that fails, the vendor too."""
-    parts = {"database": _database(), "disk": _disk()} | _vendor() | _catalog()
+    parts = services().parts()
     ready = parts["database"] is None  # where a balancer leaves a machine out, callbacks are lost
     response = jsonify(
         status="ready" if ready else "unready",
@@ -75,29 +72,3 @@ def interface() -> Response:
     response.add_etag()
     response.make_conditional(request)
     return response
-
-
-def _database() -> str | None:
-    failure = services().probe.failure()
-    if isinstance(failure, (Damaged, FilesGone)):
-        return str(failure)
-    return "nothing can be written" if failure else services().store.damage or None
-
-
-def _disk() -> str | None:
-    free = services().store.free_bytes()
-    return None if free >= DISK_NEEDED else f"only {free // 1024**2} MiB are free"
-
-
-def _catalog() -> dict[str, str | None]:
-    catalog = services().catalog
-    return {"catalogue": catalog.trouble()} if catalog else {}
-
-
-def _vendor() -> dict[str, str | None]:
-    state = services().breaker.state()
-    held_back = state["breaker"] != "closed"
-    return {
-        "upstream": "the vendor fails; calls are held back" if held_back else None,
-        "token": "the vendor refuses the token" if state["token_refused"] else None,
-    }

@@ -300,21 +300,41 @@ def test_a_page_that_may_not_have_the_button_reads_why(page: Page, tryon: Shop) 
     )
 
 
-@pytest.mark.parametrize("name", ["Product page", "Custom HTML tag", "Pinned", "functions.php"])
+def of_document(path: str, heading: str) -> str:
+    """The first block of HTML below a heading."""
+    section = (ROOT / path).read_text().partition(f"\n## {heading}\n")[2]
+    block = re.search(r"^( *)```html\n(.*?)^ *```", section, re.M | re.S)
+    assert block
+    return block[2]
+
+
+OF_DOCUMENTS = {
+    "README": of_document("README.md", "Put it into a shop"),
+    "Its look": of_document("docs/embedding.md", "The look"),
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["Product page", "Custom HTML tag", "Pinned", "functions.php", *OF_DOCUMENTS]
+)
 def test_a_snippet_works_on_a_page_with_the_policy_that_is_given(
     page: Page, tryon: Shop, merchant: Merchant, name: str
 ) -> None:
     given = snippets(tryon.http.get(f"{tryon.url}/embed").text)
     policy = "default-src 'none'; " + given["Content-Security-Policy"]
     head, body = "", '<try-on-button product-id="sku-1" category="footwear"></try-on-button>'
+    script = f'<script type="module" src="{tryon.url}/try-on-button.js"></script>'
     if name == "Product page":
         head, body = "", given[name]
+    elif name in OF_DOCUMENTS:
+        body = OF_DOCUMENTS[name].replace("https://tryon.shop.example", tryon.url)
+        head = "" if "<script" in body else script
+        policy += "; style-src 'unsafe-inline'; img-src *"  # as the shop's page has for its own
     elif name == "functions.php":  # what PHP's printf makes of it
         markup = "".join(re.findall(r"'(<.*?>)'", given[name], re.S))
         body = markup.replace("%1$s", "sku-1").replace("%2$s", "Shoe").replace("%3$s", "sku-1")
-        script = re.search(r"'(http\S+\.js)'", given[name])
-        assert script
-        head = f'<script type="module" src="{script[1]}"></script>'
+        assert f"'{tryon.url}/try-on-button.js'" in given[name]
+        head = script
     else:
         head = given[name] + (given["Pinned dialog"] if name == "Pinned" else "")
         if name == "Custom HTML tag":  # the tag manager's own script is inline

@@ -18,8 +18,15 @@ EMBEDDING = (ROOT / "docs/embedding.md").read_text()
 NUMBERS = (ROOT / "docs/numbers.md").read_text()
 DOCUMENTS = sorted(
     path
-    for folder in ("", ".github/**/", "deploy/**/", "docs/**/", "integrations/*/")
-    for path in ROOT.glob(f"{folder}*.md")
+    for pattern in (
+        "*.md",
+        "llms.txt",
+        ".github/**/*.md",
+        "deploy/**/*.md",
+        "docs/**/*.md",
+        "integrations/*/*.md",
+    )
+    for path in ROOT.glob(pattern)
 )
 DECISIONS = ROOT / "docs/decisions"
 
@@ -72,6 +79,16 @@ def test_the_index_has_every_document() -> None:
     index = (ROOT / "docs/README.md").read_text()
     for document in (ROOT / "docs").glob("*.md"):
         assert document.name == "README.md" or f"]({document.name}" in index, document.name
+    parts = ["Try", "Embed", "Connect", "Run", "Watch", "Scale", "Extend"]
+    assert re.findall(r"^## (.*)", index, re.M) == parts
+
+
+def test_what_assistants_read_has_every_document() -> None:
+    """llms.txt: a title, a summary, and lists of links (llmstxt.org)."""
+    text = (ROOT / "llms.txt").read_text()
+    assert re.match(r"# tryon-proxy\n\n(> .*\n)+\n", text)
+    for document in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{document.name})" in text, document.name
 
 
 def test_every_decision_is_short_and_in_the_index() -> None:

@@ -12,7 +12,7 @@ from proxy.catalog.entries import CatalogError
 from proxy.catalog.reading import Reading
 from proxy.catalog.refreshing import rehearse
 from proxy.catalog.source import rules_of, shown
-from proxy.cli.context import console, load_settings, printable, put
+from proxy.cli.context import console, load_settings, printable, put, separated
 from proxy.numbers.exports import lines
 from proxy.settings import Settings
 
@@ -28,7 +28,8 @@ def catalog() -> None:
 @click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="What was left out, as CSV.")
-def check(source: str | None, as_json: bool, as_csv: bool) -> None:
+@separated
+def check(source: str | None, as_json: bool, as_csv: bool, separator: str) -> None:
     """Show what a feed gives: its format, the products of each category, and every row that is left
     out, with line, column and reason.
 
@@ -39,7 +40,12 @@ def check(source: str | None, as_json: bool, as_csv: bool) -> None:
     source = shown(where)
     try:
         reading = rehearse(where, rules_of(settings))
-        _tell(source, reading, settings.categories, as_json=as_json, as_csv=as_csv)
+        if as_json:
+            put(json.dumps({"source": source} | _members(reading), indent=2) + "\n")
+        elif as_csv:
+            put(lines([("line", "column", "reason"), *reading.reasons], separator))
+        else:
+            _show(source, reading, settings.categories)
         reading.demand_products()
     except CatalogError as error:
         raise click.ClickException(printable(f"{source}: {error}")) from None
@@ -59,17 +65,6 @@ def _where(source: str | None, settings: Settings) -> Path | str:
     if values.is_plain(url) and not settings.allow_http:
         raise click.UsageError("the URL must begin with https://")
     return url
-
-
-def _tell(
-    source: str, reading: Reading, categories: tuple[str, ...], *, as_json: bool, as_csv: bool
-) -> None:
-    if as_json:
-        put(json.dumps({"source": source} | _members(reading), indent=2) + "\n")
-    elif as_csv:
-        put(lines([("line", "column", "reason"), *reading.reasons]))
-    else:
-        _show(source, reading, categories)
 
 
 def _members(reading: Reading) -> dict[str, object]:

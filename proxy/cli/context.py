@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from proxy.numbers.exports import SEPARATORS
 from proxy.numbers.questions import BadQuestion, Question, read_question, today
 from proxy.settings import Settings, SettingsError, load
 from storage.database import Database, open_database
@@ -78,6 +79,11 @@ def asks(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+separated = click.option(
+    "--separator", type=click.Choice(SEPARATORS), default=",", help="What stands between cells."
+)
 
 
 def question(zone: ZoneInfo, asked: dict[str, str | None]) -> Question:

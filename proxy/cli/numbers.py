@@ -22,6 +22,7 @@ from proxy.cli.context import (
     progress,
     put,
     question,
+    separated,
     with_database,
     zone_of,
 )
@@ -29,7 +30,7 @@ from proxy.cli.drawing import Line, Pen, chart, pen
 from proxy.cli.first import changed, read, wrapped
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.definitions import label
-from proxy.numbers.questions import BY, NONE, Question, answer, today
+from proxy.numbers.questions import BY, LIMIT, NONE, Question, answer, today
 from proxy.numbers.sentence import sentence
 from storage.database import Database
 from storage.numbers import Counts
@@ -44,12 +45,15 @@ FOLLOW_EVERY_S = 0.5
 @click.option("--by", type=click.Choice(BY), help="Split by this.")
 @click.option("--json", "as_json", is_flag=True, help="As stats.json gives it.")
 @click.option("--csv", "as_csv", is_flag=True, help="The split as CSV.")
+@separated
 @with_database
-def stats(database: Database, as_json: bool, as_csv: bool, **asked: str | None) -> None:
+def stats(
+    database: Database, as_json: bool, as_csv: bool, separator: str, **asked: str | None
+) -> None:
     """Show how it goes in a period (30 days by default), and what that is made of."""
     if as_csv:
         asks_for = question(zone_of(database), asked)
-        for part in exports.table(database.store, asks_for, asks_for.by or "day"):
+        for part in exports.table(database.store, asks_for, asks_for.by or "day", separator):
             put(part)
     elif as_json:
         with database.store.numbers() as numbers:
@@ -64,7 +68,7 @@ def _drawn(store: Store, asked: dict[str, str | None], pen: Pen) -> list[list[Te
     """Draw what there is to say of a period, from one snapshot."""
     with store.numbers() as numbers:
         asks, view, facts = read(store, numbers, load_settings(), asked, overview.overview)
-        by = asks.by and overview.table(numbers, asks, asks.by, asks.limit)
+        by = asks.by and overview.table(numbers, asks, asks.by, LIMIT)
     period = _period(asks, view, pen)
     parts = [[*wrapped(sentence(facts), pen)], period, _funnel(view, pen), _endings(view, pen)]
     return [*parts, _split(by, pen)] if by else parts
@@ -125,19 +129,20 @@ def _percent(rate: float | None) -> str:
 @click.option("--follow", is_flag=True, help="Go on as they come in, until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="A line of JSON each.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line of CSV each.")
+@separated
 @with_database
-def events(database: Database, follow: bool, as_json: bool, as_csv: bool) -> None:
+def events(database: Database, follow: bool, as_json: bool, as_csv: bool, separator: str) -> None:
     """Show the newest events, the oldest of them first."""
     last, limit, zone = 0, timeline.LATEST, zone_of(database)
     if as_csv:
-        put(exports.lines([timeline.LATEST_COLUMNS]))
+        put(exports.lines([timeline.LATEST_COLUMNS], separator))
     while True:
         with database.store.numbers() as numbers:
             found = timeline.latest(numbers, last, limit)
         for event in reversed(found):
             last = event["id"]
             if as_csv:
-                put(exports.lines([event.values()]))
+                put(exports.lines([event.values()], separator))
             else:
                 click.echo(json.dumps(event) if as_json else _line(event, zone))
         if not follow:
@@ -156,14 +161,17 @@ def _line(event: dict[str, Any], zone: ZoneInfo) -> str:
 @click.argument("name", type=click.Choice(exports.EXPORTS))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 @asks
+@separated
 @with_database
-def export(database: Database, name: str, output: Path | None, **asked: str | None) -> None:
+def export(
+    database: Database, name: str, output: Path | None, separator: str, **asked: str | None
+) -> None:
     """Write attempts, events or daily counts as CSV, to standard output or a file.
 
     Of a damaged database it writes what can be read, and exits with 1.
     """
     store, asks_for = database.store, question(zone_of(database), asked)
-    parts = exports.export(store, asks_for, name, around=True)
+    parts = exports.export(store, asks_for, name, separator, around=True)
     if output is None:
         for part in parts:
             put(part)
@@ -195,8 +203,9 @@ def _write(parts: exports.Parts, output: Path, name: str, total: int | None) -> 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="The days ahead as CSV.")
+@separated
 @with_database
-def forecast(database: Database, as_json: bool, as_csv: bool) -> None:
+def forecast(database: Database, as_json: bool, as_csv: bool, separator: str) -> None:
     """Foresee this and next month's sessions, and the plan that fits."""
     with database.store.numbers() as numbers:
         fit = overview.plan_fit(numbers, today(numbers.zone), load_settings().plans)
@@ -204,7 +213,7 @@ def forecast(database: Database, as_json: bool, as_csv: bool) -> None:
         click.echo(json.dumps(_forecast_members(fit), indent=2, default=str))
     elif as_csv:
         rows = (asdict(each).values() for each in fit.days)
-        put(exports.lines([("day", *TENTHS), *rows]))
+        put(exports.lines([("day", *TENTHS), *rows], separator))
     elif fit.this_month is None or fit.next_month is None:
         console.print(fit.reason)
     else:

@@ -7,7 +7,8 @@ that its user chose: wherever one could begin, there is an apostrophe before it.
 import csv
 import io
 import re
-from collections.abc import Generator, Iterable, Mapping
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from storage.numbers import Export
 from storage.store import Damaged, Store
 
 EXPORTS = ("attempts", "events", "daily")
+SEPARATORS = (",", ";")
 PART = 500  # rows
 # Also as they are typed in East Asia, in full width, and in their small forms.
 SIGNS = r"=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
@@ -26,6 +28,7 @@ STARTS = r",;|:\s\"\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe
 FORMULA = re.compile(rf"^[\t\r\n]|[{SIGNS}](?<![^{STARTS}].)(?!(?<=\w .)(?:\s|$))")
 
 Parts = Generator[str, None, None]
+Start = Mapping[str, Any] | None  # of a page; None of the first
 
 
 def export(
@@ -36,27 +39,40 @@ def export(
     if name == "daily":
         yield from table(store, question, "day", separator)
         return
-    page = _page(store, question, name, around)
-    yield lines([page.columns], separator)
-    while page.more is not None:
-        yield lines(page.rows, separator)
-        page = _page(store, question, name, around, page.more)
-    yield lines(page.rows, separator)
+    pages = _pages(lambda start: _page(store, question, name, around, start))
+    yield from _written(pages, question.limit, separator)
 
 
 def listed(
     store: Store, question: Question, count: str, search: str, separator: str = ","
 ) -> Parts:
     """Export the list of attempts behind a count, or that a text finds, newest first."""
-    before = None
-    while True:
+
+    def page(start: Start) -> Export:
         with store.numbers() as numbers:
-            page = numbers.export_attempts(question.scope, count, before, search)
-        head = [page.columns] if before is None else []
-        yield lines([*head, *page.rows], separator)
-        if page.more is None:
+            before = start["before"] if start else None
+            return numbers.export_attempts(question.scope, count, before, search)
+
+    yield from _written(_pages(page), question.limit, separator)
+
+
+def _written(pages: Iterable[Export], limit: int | None, separator: str) -> Parts:
+    """Write pages below one head, up to a limit if one was asked for."""
+    left = limit or sys.maxsize
+    for number, page in enumerate(pages):
+        head = [] if number else [page.columns]
+        yield lines([*head, *page.rows[:left]], separator)
+        left -= len(page.rows)
+        if left <= 0:
             return
-        before = page.more["before"]
+
+
+def _pages(read: Callable[[Start], Export]) -> Iterator[Export]:
+    page = read(None)
+    yield page
+    while page.more is not None:
+        page = read(page.more)
+        yield page
 
 
 def _page(
@@ -64,7 +80,7 @@ def _page(
     question: Question,
     name: str,
     around: bool,
-    start: Mapping[str, Any] | None = None,
+    start: Start,
 ) -> Export:
     """Read some rows in a snapshot of their own: a reader may pause for as long as he likes."""
     try:
@@ -80,10 +96,12 @@ def _page(
 def table(store: Store, question: Question, by: str, separator: str = ",") -> Parts:
     """Export the counts for each value of a dimension, or of "day"."""
     with store.numbers() as numbers:
-        rows, _ = numbers.by(question.scope, by, question.sort, question.limit)
+        limit = question.limit or sys.maxsize
+        rows, _ = numbers.by(question.scope, by, question.sort, limit)
     names = (*COUNTS, "open")
     yield lines([(by, *names)], separator)
-    cells = ((key, *(counts[name] for name in names)) for key, counts in rows.items())
+    first = islice(rows.items(), limit)  # of days all come
+    cells = ((key, *(counts[name] for name in names)) for key, counts in first)
     while some := [*islice(cells, PART)]:
         yield lines(some, separator)
 

@@ -48,7 +48,7 @@ class Question:
     scope: Scope
     by: str | None = None
     sort: str = "clicks"
-    limit: int = LIMIT
+    limit: int | None = None  # None: none was asked for
     range: str | None = None  # the name of a range that moves with the days
 
     @property
@@ -99,7 +99,7 @@ def read_question(
         scope=Scope(first, last, filters),
         by=_choice("by", one.get("by"), BY),
         sort=_choice("sort", one.get("sort"), SORTS) or "clicks",
-        limit=_limit(one["limit"]) if "limit" in one else LIMIT,
+        limit=_limit(one["limit"]) if "limit" in one else None,
         range=moves,
     )
 
@@ -171,7 +171,7 @@ def answer(numbers: Numbers, question: Question) -> dict[str, Any]:
     """Answer a question with the members of `stats.json`."""
     scope = question.scope
     by = (question.by,) if question.by else ()
-    rows, more = numbers.by(scope, *by, question.sort, question.limit) if by else ({}, 0)
+    rows, more = numbers.by(scope, *by, question.sort, question.limit or LIMIT) if by else ({}, 0)
     return {
         "from": str(scope.first),
         "to": str(scope.last),

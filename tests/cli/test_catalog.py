@@ -36,6 +36,8 @@ def test_it_shows_what_a_feed_gives(shop: Shop) -> None:
     shop.environ["TRYON_CATALOG"] = "feed"
     (row,) = csv.DictReader(io.StringIO(told(shop, "catalog", "check", "--csv")))
     assert row == {name: str(value) for name, value in LEFT_OUT.items()}
+    by_semicolon = told(shop, "catalog", "check", "--csv", "--separator", ";")
+    assert by_semicolon.splitlines()[0] == "line;column;reason"
 
 
 def test_it_says_which_rule_finds_nothing(shop: Shop) -> None:

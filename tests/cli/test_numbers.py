@@ -180,6 +180,31 @@ def test_an_export_is_the_same_in_a_file(shop: Shop, tmp_path: Path, name: str) 
         assert file.read().splitlines() == shown.splitlines()
 
 
+def test_a_split_is_exported_whole(shop: Shop) -> None:
+    with closing(store_of(shop)) as store:
+        at = now_ms()
+        clicks = [click(attempt_id(at, n), product_id=f"new-{n}") for n in range(1_001)]
+        store.commit([Entry((each,)) for each in clicks])
+    rows = told(shop, "stats", "--range", "7d", "--by", "product_id", "--csv").splitlines()
+    assert len([row for row in rows if row.startswith("new-")]) == 1_001
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", "attempts"), ("export", "daily"), ("stats", "--csv"), ("events", "--csv"),
+     ("forecast", "--csv")],
+    ids=" ".join,
+)  # fmt: skip
+def test_semicolons_stand_between_cells_where_they_are_asked_for(
+    shop: Shop, arguments: tuple[str, ...]
+) -> None:
+    days = () if arguments[0] in ("events", "forecast") else DAYS
+    by_comma = [*csv.reader(io.StringIO(told(shop, *arguments, *days)))]
+    written = io.StringIO(told(shop, *arguments, *days, "--separator", ";"))
+    assert [*csv.reader(written, delimiter=";")] == by_comma
+    assert len(by_comma[0]) > 1
+
+
 def test_without_enough_data_the_forecast_says_so(shop: Shop) -> None:
     assert "Not enough data" in told(shop, "forecast")
     assert json.loads(told(shop, "forecast", "--json"))["this_month"] is None

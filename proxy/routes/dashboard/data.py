@@ -1,8 +1,6 @@
 """The dashboard's numbers as data: `stats.json`, exports as CSV, and the newest events."""
 
-import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -33,8 +31,8 @@ LIST = (
         maxLength=300,
     ),
 )
-SEPARATORS = (",", ";")
-SEPARATOR = query("separator", "What stands between cells.", enum=[*SEPARATORS])
+SEPARATOR = query("separator", "What stands between cells.", enum=[*exports.SEPARATORS])
+LIMIT = query("limit", "The most rows; without it all.")
 DATE = STRING | {"format": "date"}
 COUNTED = {name: {"type": "integer"} for name in (*COUNTS, "open")}
 NUMBERS = {
@@ -90,7 +88,8 @@ def totals() -> Response:
 
 
 @routes.get(
-    "/export/<any(attempts, events, daily):name>.csv", **_data({"text/csv": {}}, *PERIOD, SEPARATOR)
+    "/export/<any(attempts, events, daily):name>.csv",
+    **_data({"text/csv": {}}, *PERIOD, LIMIT, SEPARATOR),
 )
 def export(name: str) -> Response:
     """Try-ons, events or days as CSV."""
@@ -98,17 +97,15 @@ def export(name: str) -> Response:
     return _csv(name, asked, exports.export(services().store, asked, name, _separator()))
 
 
-@routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS, SEPARATOR))
+@routes.get("/export/table.csv", **_data({"text/csv": {}}, *PERIOD, *PARTS, LIMIT, SEPARATOR))
 def table() -> Response:
-    """The counts for each value of a dimension as CSV, all of them unless a limit is asked for."""
+    """The counts for each value of a dimension as CSV."""
     asked = question("separator")
-    if not request.args.get("limit"):
-        asked = replace(asked, limit=sys.maxsize)
     by = asked.by or "product_id"
     return _csv(f"by-{by}", asked, exports.table(services().store, asked, by, _separator()))
 
 
-@routes.get("/export/list.csv", **_data({"text/csv": {}}, *PERIOD, *LIST, SEPARATOR))
+@routes.get("/export/list.csv", **_data({"text/csv": {}}, *PERIOD, *LIST, LIMIT, SEPARATOR))
 def listed() -> Response:
     """The list of try-ons as its page shows it, but whole, as CSV."""
     asked = listing("separator")
@@ -120,7 +117,7 @@ def listed() -> Response:
 
 def _separator() -> str:
     separator = request.args.get("separator") or ","
-    if separator not in SEPARATORS:
+    if separator not in exports.SEPARATORS:
         raise Problem("bad_request", "separator: must be , or ;", parameter="separator")
     return separator
 
@@ -149,7 +146,10 @@ def _csv(name: str, asked: Question, parts: exports.Parts) -> Response:
         yield from parts
 
     response = Response(body(), content_type="text/csv; charset=utf-8; header=present")
-    file = f"try-on-{name}-{asked.scope.first}-{asked.scope.last}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
+    file = f"try-on-{name}-{asked.scope.first}-{asked.scope.last}"
+    if asked.limit:  # nobody should take a part for the whole
+        file += f"-first-{asked.limit}"
+        response.headers["X-Row-Limit"] = str(asked.limit)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file}.csv"'
     response.call_on_close(parts.close)
     return response

@@ -259,6 +259,21 @@ def test_cells_are_separated_as_is_asked_for(known: Shop, name: str, head: str) 
     assert (refused.status_code, refused.json()["parameter"]) == (400, "separator")
 
 
+@pytest.mark.parametrize(
+    ("name", "rows"), [("attempts", 6), ("events", 26), ("daily", 2), ("table", 4), ("list", 5)]
+)
+def test_an_export_is_whole_and_a_part_of_it_says_so(known: Shop, name: str, rows: int) -> None:
+    address, days = f"{known.url}/dashboard/export/{name}.csv", DAYS
+    whole = known.http.get(address, params=days, auth=BASIC)
+    assert len(whole.text.splitlines()) == 1 + rows
+    assert whole.headers["Content-Disposition"].endswith('2026-11-01-2026-11-02.csv"')
+    assert "X-Row-Limit" not in whole.headers
+    part = known.http.get(address, params=days | {"limit": "2"}, auth=BASIC)
+    assert part.text.splitlines() == whole.text.splitlines()[:3]
+    assert part.headers["Content-Disposition"].endswith('2026-11-01-2026-11-02-first-2.csv"')
+    assert part.headers["X-Row-Limit"] == "2"
+
+
 @pytest.mark.slow
 def test_a_breakdown_is_exported_whole(tmp_path: Path, vendor: Vendor) -> None:
     noon = moment("2026-11-01T12:00")

@@ -19,7 +19,7 @@ from proxy.catalog.refreshing import rehearse
 from proxy.catalog.source import rules_of, shown, source_of
 from proxy.cli.context import console, opened, printable, progress
 from proxy.places import unwritable
-from proxy.settings import Settings, SettingsError, load, table, unknown
+from proxy.settings import Settings, SettingsError, load, origin_of, table, unknown
 from proxy.upstream.breaker import Breaker
 from proxy.upstream.client import UpstreamClient
 from proxy.upstream.siteverify import ChallengeFailed, Siteverify, siteverify
@@ -79,6 +79,7 @@ def _of_this_machine(settings: Settings) -> Iterator[Check]:
     yield _catalog(settings)
     if trouble := Catalog(source_of(settings)).trouble():
         yield Check("catalogue's copy", None, trouble, "It is what the app goes by.")
+    yield _origins(settings)
     yield _budget(settings)
 
 
@@ -122,6 +123,20 @@ def _catalog(settings: Settings) -> Check:
     if left_out:
         return Check("catalogue", None, found, "`tryon catalog check` lists them.")
     return Check("catalogue", True, found)
+
+
+def _origins(settings: Settings) -> Check:
+    """Say whose pages may have the button, and whether those of the catalogue's products may."""
+    may = settings.allowed_origins | {settings.public_origin}
+    mend = "Put the shop's address into TRYON_ALLOWED_ORIGINS, without a path."
+    if may == {settings.public_origin}:
+        return Check("shop's pages", None, "only this app's own may have the button", mend)
+    kept = Catalog(source_of(settings))
+    product = kept.get(kept.first() or "")
+    page = origin_of(product.page_url) if product and product.page_url else None
+    if page and page not in may:
+        return Check("shop's pages", None, f"the catalogue's, on {page}, may not have it", mend)
+    return Check("shop's pages", True, f"{', '.join(sorted(may))} may have the button")
 
 
 def _budget(settings: Settings) -> Check:

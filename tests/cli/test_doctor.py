@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import TOKEN, Shop, free_port
+from tests.servers import ALONE, TOKEN, Shop, Vendor, free_port, running_shop
 
 
 def test_doctor_finds_a_running_shop_well(quiet_shop: Shop) -> None:
@@ -45,3 +45,26 @@ def test_doctor_names_what_is_wrong_and_its_mend(
     assert f"✗ {part}" in found.stdout
     assert mend in found.stdout.partition(f"✗ {part}")[2]
     assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("origins", "found"),
+    [
+        ("", "! shop's pages: only this app's own may have the button"),
+        (
+            "https://shop.example",
+            "! shop's pages: the catalogue's, on https://www.shop.example, may",
+        ),
+        ("https://www.shop.example,https://shop.example", "shop's pages"),
+    ],
+)
+def test_doctor_says_whether_the_shops_pages_may_have_the_button(
+    tmp_path: Path, vendor: Vendor, origins: str, found: str
+) -> None:
+    feed = tmp_path / "feed.csv"
+    feed.write_text("product_id,category,page_url\na,footwear,https://www.shop.example/a\n")
+    settings = {"TRYON_ALLOWED_ORIGINS": origins, "TRYON_CATALOG": str(feed)} | ALONE
+    with running_shop(tmp_path, vendor, **settings) as shop:
+        said = " ".join(shop.command("doctor").stdout.split())
+    assert found in said
+    assert ("! shop's pages" in said) is found.startswith("!")

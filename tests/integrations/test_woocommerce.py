@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import lacking
+from tests.integrations.packages import finds_the_settings_well
 from tests.integrations.wordpress import BLOCKS, CLASSIC, HERE, Site, run, running_site
 from tests.servers import Shop, Vendor, http, running_shop
 
@@ -92,6 +93,7 @@ def tryon(site: Site, tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) 
         "TRYON_CLICK_SECRET": SECRET,
     }
     with running_shop(folder, vendor, **settings) as shop:
+        assert finds_the_settings_well(shop)
         yield shop
 
 

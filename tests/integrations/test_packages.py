@@ -110,3 +110,15 @@ def test_the_block_speaks_every_language_of_the_dialog(tmp_path: Path) -> None:
         name.rpartition("/")[2].removesuffix(".json") for name in storefront
     }
     assert german == {"button": {"label": "Anprobieren"}}
+
+
+def test_the_snippets_for_other_shops_keep_to_the_element() -> None:
+    guide = (ROOT / "docs/other-shops.md").read_text()
+    manifest = json.loads((ROOT / "static/custom-elements.json").read_text())
+    element = manifest["modules"][0]["declarations"][0]
+    tags = re.findall(r"<try-on-button(.*?)>\n", guide, re.S)
+    assert len(tags) == guide.count("/t/?product_id=") == guide.count("/try-on-button.js") == 4
+    for tag in tags:
+        used = set(re.findall(r'\s([a-z-]+)="', tag))
+        assert "product-id" in used
+        assert used <= {attribute["name"] for attribute in element["attributes"]}

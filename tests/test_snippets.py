@@ -57,7 +57,6 @@ NOT_TRIED = {
     ("docs/architecture.md", "app.py"): "a drawing",
     ("deploy/README.md", "useradd "): "needs root, systemd and a place of its own",
     ("deploy/README.md", "systemd-run "): "needs root, systemd and a place of its own",
-    ("deploy/README.md", "docker "): "needs a container engine",
     ("deploy/README.md", "cp deploy/tryon.env.example"): "needs a container engine",
     ("deploy/README.md", "kubectl "): "needs a cluster",
     ("docs/embedding.md", "{%- assign secret"): "needs Shopify",

@@ -138,7 +138,7 @@ class _Teller:
         if now != "open":
             after = said_later((attempt.ended_ms or attempt.first_ms) - attempt.first_ms)
             after = after.replace("later", "after the click")
-            return f"Ended {after}. {BY_KEY[now].meaning}"
+            return f"Ended {after}, and counts as “{BY_KEY[now].label}”."
         if attempt.created_ms is None:
             return "Waits for the vendor to make a session."
         until = f", until {self._time(attempt.expires_ms)}" if attempt.expires_ms else ""

@@ -45,6 +45,7 @@ PRIVATE = {
     "address", "auth", "authorization", "cookie", "email", "hash", "ip", "key", "mail", "mobile",
     "name", "password", "phone", "secret", "signature", "tel", "token", "url", "uri",
 }  # fmt: skip
+PEOPLE = OTHERS | {"buyer", "contact", "person", "profile", "recipient", "shopper", "visitor"}
 LONGEST_NUMBER = 8  # digits; a longer one may be a telephone's
 
 
@@ -189,7 +190,7 @@ def told(place: str, value: Any) -> str:
     *around, name = place.split("/")
     parts = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     is_private = bool(PRIVATE & {*parts}) or any(
-        each.lower().removesuffix("s") in OTHERS for each in around
+        each.lower().removesuffix("s") in PEOPLE for each in around
     )
     if isinstance(value, bool):
         return "true" if value else "false"

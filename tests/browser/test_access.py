@@ -164,8 +164,13 @@ def is_sound(page: Page, what: str) -> None:
         assert reflows(page), (what, width)
 
 
-def test_the_dashboard_is_accessible_and_reflows(context: Contexts, tryon: Shop) -> None:
-    tryon.click(unique())
+def test_the_dashboard_is_accessible_and_reflows(
+    context: Contexts, tryon: Shop, vendor: Vendor
+) -> None:
+    product_id = unique()
+    tryon.click(product_id)
+    called = vendor.sessions(product_id)[0]["callback_url"]
+    assert tryon.http.post(called, json={"run": {"verdict": "fertig"}}).status_code == 400
     page = context().new_page()
     page.goto(f"{tryon.url}/dashboard/login")
     is_sound(page, "login")
@@ -173,6 +178,14 @@ def test_the_dashboard_is_accessible_and_reflows(context: Contexts, tryon: Shop)
     for path in ("", "?range=today", "attempts", "by/day", "words", "definitions"):
         page.goto(f"{tryon.url}/dashboard/{path}")
         is_sound(page, path)
+    for path in ("attempts?search=nothing", "settings#TRYON_API_URL", "callbacks"):
+        page.goto(f"{tryon.url}/dashboard/{path}")
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        is_sound(page, path)
+    page.get_by_role("radio", name="The state is /run/verdict").check()
+    page.get_by_role("button", name="Show what this gives").click()
+    expect(page.get_by_label("“fertig” means")).to_be_visible()
+    is_sound(page, "a preview")
     page.goto(f"{tryon.url}/dashboard/attempts")
     page.locator("tbody a").first.click()
     page.wait_for_url("**/dashboard/attempts/*")

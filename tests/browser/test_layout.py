@@ -44,7 +44,10 @@ def test_nothing_sticks_out_of_the_dashboard(
     page.goto(f"{busy_shop.url}/dashboard/login")
     assert sticking_out(page, families) == {}
     log_in(page, busy_shop)
-    for path in ("", "?range=today", "attempts", "by/product_id", "by/day", "words", "definitions"):
+    for path in (
+        "", "?range=today", "attempts", "by/product_id", "by/day", "words", "definitions",
+        "settings", "callbacks",
+    ):  # fmt: skip
         page.goto(f"{busy_shop.url}/dashboard/{path}")
         assert sticking_out(page, families) == {}, path
 

@@ -49,9 +49,7 @@ def test_a_try_on_is_told_from_its_click_to_its_end() -> None:
         "14:05:07 3 min later The vendor reported “completed” 1",
     ]
     assert told(*events).day == "24 November 2026"
-    assert told(*events).stands == (
-        "Ended 3 min after the click. Try-ons that the vendor reported as completed."
-    )
+    assert told(*events).stands == "Ended 3 min after the click, and counts as “Completed”."
 
 
 def test_what_it_waits_for_is_said() -> None:
@@ -68,8 +66,12 @@ def test_what_it_waits_for_is_said() -> None:
 @pytest.mark.parametrize(
     ("is_launched", "line", "stands"),
     [
-        (False, "The session's time ran out: nobody had opened it", "paid for and not used."),
-        (True, "The session's time ran out, without a word from the vendor", "is not known."),
+        (False, "The session's time ran out: nobody had opened it", "counts as “Never launched”."),
+        (
+            True,
+            "The session's time ran out, without a word from the vendor",
+            "counts as “Launched, no word”.",
+        ),
     ],
 )
 def test_the_two_ways_of_running_out_are_told_apart(

@@ -111,6 +111,7 @@ def test_what_an_undone_reading_said_is_taken_back() -> None:
         ("/apiToken", "abc", "a text of 3 characters"),
         ("/customer/0/city", "Rome", "a text of 4 characters"),
         ("/Users/city", "Rome", "a text of 4 characters"),
+        ("/run/shopper/city", "Rome", "a text of 4 characters"),
         ("/code", 7, "7"),
         ("/code", True, "true"),
         ("/at", 1_700_000_000_000, "a number"),

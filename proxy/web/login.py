@@ -8,7 +8,7 @@ from secrets import randbits, token_urlsafe
 from urllib.parse import urlencode, urlsplit
 
 from flask import Flask, Response, g, make_response, redirect, request, session
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from proxy.settings import Settings
 from proxy.tryon.limits import Limits
@@ -17,6 +17,7 @@ from proxy.web.request import client
 from storage.events import now_ms
 from storage.store import Counters
 
+COOKIE = "tryon_dashboard"
 LINK_LASTS_S = 3_600
 LOGIN_LASTS_S = 12 * 3_600
 MOST_LOGINS = 1_000  # at a time; beyond, the oldest ends
@@ -30,7 +31,7 @@ def configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=first,
         SECRET_KEY_FALLBACKS=others,
-        SESSION_COOKIE_NAME="tryon_dashboard",
+        SESSION_COOKIE_NAME=COOKIE,
         SESSION_COOKIE_PATH=f"{public.path}/dashboard",
         SESSION_COOKIE_SAMESITE="Strict",
         SESSION_COOKIE_HTTPONLY=True,
@@ -38,6 +39,14 @@ def configure(app: Flask, settings: Settings) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=timedelta(seconds=LOGIN_LASTS_S),
     )
+
+
+class LinkRefused(Exception):
+    """A link logs nobody in: `expired`, `used`, or `unknown`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Login:
@@ -98,9 +107,23 @@ class Login:
             raise Problem("origin_not_allowed")
         return self._is_right(password) and self._enter()
 
-    def log_in_by_link(self, link: str) -> bool:
-        """Log in with a link that nobody has used; whoever is logged in uses none up."""
-        return self.is_logged_in() or (self._use_up(link) and self._enter())
+    def log_in_by_link(self, link: str) -> None:
+        """Log in with a link that nobody has used; whoever is logged in uses none up.
+
+        :raises LinkRefused: it is no good.
+        """
+        if not self.is_logged_in():
+            self._use_up(link)
+            self._enter()
+
+    def lacks_cookie(self) -> bool:
+        """Tell whether a form comes back without the cookie that was set with it."""
+        return "cookie" in request.form and COOKIE not in request.cookies
+
+    def try_cookie(self) -> None:
+        """Set a cookie with the form, to see whether it comes back."""
+        if COOKIE not in request.cookies:
+            session["form"] = 1
 
     def log_out(self) -> None:
         self._counters.drop(self._key())
@@ -144,14 +167,17 @@ class Login:
     def _key(self) -> str:
         return f"dashboard:{self.token()}"
 
-    def _use_up(self, link: str) -> bool:
+    def _use_up(self, link: str) -> None:
         try:
             name = _signer(self._settings).loads(link, max_age=LINK_LASTS_S)
+        except SignatureExpired:
+            raise LinkRefused("expired") from None
         except BadSignature:
-            return False
+            raise LinkRefused("unknown") from None
         now, mine = now_ms(), randbits(62)
         first, _ = self._counters.agree(f"link:{name}", mine, now + LINK_LASTS_S * 1000, now)
-        return first == mine
+        if first != mine:
+            raise LinkRefused("used")
 
     def _is_right(self, password: str) -> bool:
         given = password.encode(errors="replace")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, g, make_response, render_template, request
 
 from proxy.numbers import timeline
 from proxy.numbers.definitions import DEFINITIONS
@@ -12,8 +12,10 @@ from proxy.numbers.questions import today
 from proxy.numbers.sentence import facts, sentence, spending, statuses
 from proxy.routes.dashboard import guard, question, read
 from proxy.services import services
+from proxy.tryon.limits import LimitReached
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web import devices
+from proxy.web.login import LinkRefused
 from proxy.web.problems import Problem
 from storage.events import now_ms
 
@@ -25,19 +27,21 @@ guard(routes)
 
 
 @routes.route("/login", methods=["GET", "POST"])
-def login() -> Response | tuple[str, int]:
+def login() -> Response:
     """The login page; `link` is a signed link that logs in, once."""
-    door = services().login
     if request.method == "POST":
-        if door.log_in(request.form.get("password", "")):
-            return door.go(door.own_page(request.form.get("next", "")))
-        return _login_form(wrong=True)
-    link = request.args.get("link")
+        return _log_in()
+    door, link = services().login, request.args.get("link")
     if link and devices.is_prefetch(request.headers):
         raise Problem("prefetch_refused")
-    if link and _is_visit() and not door.log_in_by_link(link):
-        return _login_form(wrong=True)
+    if link and _is_visit():
+        try:
+            door.log_in_by_link(link)
+        except LinkRefused as refused:
+            return _login_form(refused.why, 403)
     if not door.is_logged_in():
+        if not link:
+            door.try_cookie()
         return _login_form()
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         # A redirect on a way that began on another site would not carry the strict cookie.
@@ -45,15 +49,35 @@ def login() -> Response | tuple[str, int]:
     return door.go("/dashboard/")
 
 
+def _log_in() -> Response:
+    door = services().login
+    if door.lacks_cookie():
+        return _login_form("cookies", 403)
+    try:
+        if door.log_in(request.form.get("password", "")):
+            return door.go(door.own_page(request.form.get("next", "")))
+    except LimitReached as reached:
+        g.code, wait_s = reached.code, reached.wait_s or 60
+        form = _login_form("many", 429, wait_s)
+        form.headers["Retry-After"] = str(wait_s)
+        return form
+    return _login_form("wrong", 403)
+
+
 def _is_visit() -> bool:
     """Tell a person's browser from what looks at links on its own, which uses none up."""
     return request.method == "GET" and devices.is_browser(request.user_agent.string)
 
 
-def _login_form(*, wrong: bool = False) -> tuple[str, int]:
-    asked_for = request.form.get("next", request.args.get("next", ""))
-    page = render_template("dashboard/login.html", wrong=wrong, next=asked_for)
-    return page, 403 if wrong else 200
+def _login_form(why: str = "", status: int = 200, wait_s: int = 0) -> Response:
+    page = render_template(
+        "dashboard/login.html",
+        why=why,
+        wait_s=wait_s,
+        until=now_ms() + wait_s * 1_000,
+        next=request.form.get("next", request.args.get("next", "")),
+    )
+    return make_response(page, status)
 
 
 @routes.post("/logout")

@@ -258,6 +258,58 @@ def test_whoever_is_logged_in_is_not_locked_out_by_a_neighbour(lonely: Shop) -> 
     assert merchant.get(f"{lonely.url}/dashboard/stats.json").status_code == 200
 
 
+def notice(answer: requests.Response) -> str:
+    found = re.search(r'<p class="notice" role="alert">(.+?)</p>', answer.text, re.S)
+    return found[1] if found else ""
+
+
+def try_password(shop: Shop, password: str, client: str = "203.0.113.99") -> requests.Response:
+    browser, address = http(), f"{shop.url}/dashboard/login"
+    browser.headers["X-Forwarded-For"] = client
+    browser.get(address)
+    return browser.post(address, data={"password": password, "cookie": "1"})
+
+
+def test_why_nobody_is_let_in_is_said_in_words(
+    lonely: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = try_password(lonely, "guess")
+    assert (wrong.status_code, notice(wrong)) == (
+        403, "That is not the password. Capital letters count.",
+    )  # fmt: skip
+    assert try_password(lonely, PASSWORD).url == f"{lonely.url}/dashboard/"
+    for _ in range(9):
+        try_password(lonely, "guess")
+    for password in ("guess", PASSWORD):
+        many = try_password(lonely, password)
+        assert many.status_code == 429
+        assert 0 < int(many.headers["Retry-After"]) <= 60
+        assert re.fullmatch(
+            r"Too many wrong passwords came from your network\. "
+            r"Try again at \d\d:\d\d:\d\d, in \d+ seconds?\.",
+            notice(many),
+        )
+    link, browser = login_link(load(lonely.environ)), {"User-Agent": DESKTOP}
+    assert get(link, **browser).status_code == 303
+    assert notice(get(link, **browser)).startswith("This link was used already")
+    assert notice(get(link[:-3], **browser)).startswith("This link is not whole")
+    with monkeypatch.context() as patched:
+        then = int(time.time()) - 3_602
+        patched.setattr(TimestampSigner, "get_timestamp", lambda _: then)
+        old = login_link(load(lonely.environ))
+    assert notice(get(old, **browser)).startswith("This link is too old")
+
+
+def test_a_browser_that_keeps_no_cookie_is_told(lonely: Shop) -> None:
+    address = f"{lonely.url}/dashboard/login"
+    for password in ("guess", PASSWORD):
+        fields = {"password": password, "cookie": "1"}
+        answer = http().post(address, data=fields, allow_redirects=False)
+        assert answer.status_code == 403
+        assert notice(answer).startswith("Your browser kept no cookie of this page")
+        assert f"{lonely.url}/dashboard/" in notice(answer)
+
+
 def test_another_sites_form_logs_nobody_in(lonely: Shop) -> None:
     answer = http().post(
         f"{lonely.url}/dashboard/login",

@@ -1,7 +1,7 @@
 """The vendor's pricing plans: read from a setting, and what a volume of sessions costs on each."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal, DecimalException
 from typing import Annotated
@@ -29,6 +29,12 @@ class Plan(BaseModel):
     price: Money
     included_sessions: Annotated[int, Field(strict=True, ge=0, le=10**12)]
     price_per_extra_session: Money
+    currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = ""
+    current: Annotated[bool, Field(strict=True)] = False  # the merchant's own
+
+    def written(self, amount: Decimal) -> str:
+        """Write an amount with its currency, if that is said."""
+        return f"{amount:,.2f} {self.currency}".strip()
 
 
 MEANING = {  # pydantic's name of a fault, and ours; any other is a value that is no number
@@ -37,6 +43,7 @@ MEANING = {  # pydantic's name of a fault, and ours; any other is a value that i
     "extra_forbidden": "is not a field of a plan",
     "string_type": "must be text",
     "string_pattern_mismatch": "must not be empty",
+    "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "greater_than_equal": "must be 0 or more",
     "less_than_equal": "is too large",
@@ -57,10 +64,19 @@ def parse(text: str) -> tuple[Plan, ...]:
             continue
         if plan.name in plans:
             faults.append(f"(entry {number}, field name) is the name of an earlier entry")
+        faults += _against(number, plan, plans.values())
         plans[plan.name] = plan
     if faults:
         raise ValueError(f"{'; '.join(faults)}.")
     return tuple(plans.values())
+
+
+def _against(number: int, plan: Plan, earlier: Iterable[Plan]) -> Iterator[str]:
+    """What one plan cannot be beside those before it: prices are compared, and one is current."""
+    if any(plan.currency != each.currency for each in earlier):
+        yield f"(entry {number}, field currency) is another than an earlier entry's"
+    if plan.current and any(each.current for each in earlier):
+        yield f"(entry {number}, field current) is true of an earlier entry"
 
 
 def cost(plan: Plan, sessions: int) -> Decimal:
@@ -115,4 +131,6 @@ def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _sentence(number: int, fault: ErrorDetails) -> str:
     place = ", field ".join([f"entry {number}", *(str(field)[:80] for field in fault["loc"])])
     meaning = MEANING.get(fault["type"], "must be a number")
+    if fault["loc"] == ("currency",):
+        meaning = "must be three capital letters, such as EUR"
     return f"({place}) {'is given twice' if fault['input'] is TWICE else meaning}"

@@ -216,7 +216,8 @@ class Settings:
 
     plans: tuple[pricing.Plan, ...] = setting(pricing.parse, note="no plan is compared", absent=())
     """The vendor's pricing plans as JSON, to which volume is mapped: a list of objects with `name`,
-    `price` (a month), `included_sessions` and `price_per_extra_session`."""
+    `price` (a month), `included_sessions` and `price_per_extra_session`, if you like also
+    `currency` (`"EUR"`, the same in all) and, of your own plan, `"current": true`."""
 
     retention_days: int = setting(values.whole(1, 36_500), "400")
     """Raw events and receipts older than this are purged; totals stay."""

@@ -36,7 +36,8 @@ class Facts:
     unknown_words: int = 0
     budgets: Sequence[tuple[float, str]] = ()  # the part that is spent, and how to say it
     plans: int = 0
-    run_out: date | None = None  # of the first plan, this month
+    plan: str = ""  # the merchant's own, where that is said
+    run_out: date | None = None  # of that plan, this month
 
     @property
     def spent(self) -> tuple[float, str]:
@@ -93,9 +94,11 @@ RULES: tuple[Rule, ...] = (
     ("budget", OK, lambda f: f.budgets, lambda f: f.spent[1]),
     ("budget", OFF, lambda _: True, lambda _: "No budget is set."),
     ("plan", WARN, lambda f: f.run_out,
-     lambda f: f"The sessions of the first plan run out on {f.run_out:%-d %B}."),
-    ("plan", OK, lambda f: f.plans,
-     lambda _: "The sessions of the first plan last for this month."),
+     lambda f: f"The sessions of {f.plan} run out on {f.run_out:%-d %B}."),
+    ("plan", OK, lambda f: f.plan,
+     lambda f: f"The sessions of {f.plan} last for this month."),
+    ("plan", OFF, lambda f: f.plans,
+     lambda _: "It is not said which plan is yours."),
     ("plan", OFF, lambda _: True,
      lambda _: "No plan is set."),
 )  # fmt: skip
@@ -104,6 +107,7 @@ RULES: tuple[Rule, ...] = (
 def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
     """Take what matters from the page's figures."""
     health, plans = view.health, view.plan_fit.plans
+    current = next((each for each in plans if each.plan.current), None)
     unreadable = [each["n"] for each in health.verdicts if each["verdict"] == "unreadable"]
     return Facts(
         counts=view.totals,
@@ -118,7 +122,8 @@ def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
         unknown_words=view.unknown_words,
         budgets=budgets,
         plans=len(plans),
-        run_out=plans[0].run_out if plans else None,
+        plan=current.plan.name if current else "",
+        run_out=current.run_out if current else None,
     )
 
 

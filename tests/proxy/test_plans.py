@@ -40,6 +40,16 @@ def test_it_reads_plans_in_their_order_and_money_exactly():
     assert parse("[]") == ()
 
 
+def test_a_plan_may_have_a_currency_and_be_the_merchant_s():
+    text = PLANS.replace('"price":', '"currency": "EUR", "price":').replace(
+        '"name": "Growth"', '"name": "Growth", "current": true'
+    )
+    starter, growth = parse(text)
+    assert (starter.currency, starter.current, growth.current) == ("EUR", False, True)
+    assert starter.written(Decimal("1234.5")) == "1,234.50 EUR"
+    assert parse(PLANS)[0].written(Decimal("1234.5")) == "1,234.50"
+
+
 def test_a_plan_takes_no_float_for_money():
     with pytest.raises(ValidationError, match="price"):
         Plan(name="a plan", price=0.1, included_sessions=1, price_per_extra_session=Decimal(1))
@@ -54,6 +64,26 @@ def test_a_plan_cannot_be_changed():
     ("old", "new", "message"),
     [
         ("5000", "-1", "(entry 2, field included_sessions) must be 0 or more"),
+        (
+            '"price": 49',
+            '"currency": "euro", "price": 49',
+            "(entry 1, field currency) must be three capital letters, such as EUR",
+        ),
+        (
+            '"price": 49',
+            '"currency": "EUR", "price": 49',
+            "(entry 2, field currency) is another than an earlier entry's",
+        ),
+        (
+            '"price": 49',
+            '"current": 1, "price": 49',
+            "(entry 1, field current) must be true or false",
+        ),
+        (
+            '"price":',
+            '"current": true, "price":',
+            "(entry 2, field current) is true of an earlier entry",
+        ),
         ("5000", "5e3", "(entry 2, field included_sessions) must be a whole number"),
         ("5000", "true", "(entry 2, field included_sessions) must be a whole number"),
         ("5000", '"5000"', "(entry 2, field included_sessions) must be a whole number"),

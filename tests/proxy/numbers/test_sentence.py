@@ -123,10 +123,14 @@ BUDGET = "90.0% of the monthly budget is spent: 900 of 1,000 sessions."
         ({"budgets": [(0.79, "some")]}, "budget", "ok", "some"),
         ({}, "budget", "off", "No budget is set."),
         (
-            {"plans": 2, "run_out": date(2026, 11, 17)},
-            "plan", "warn", "The sessions of the first plan run out on 17 November.",
+            {"plans": 2, "plan": "Growth", "run_out": date(2026, 11, 17)},
+            "plan", "warn", "The sessions of Growth run out on 17 November.",
         ),
-        ({"plans": 2}, "plan", "ok", "The sessions of the first plan last for this month."),
+        (
+            {"plans": 2, "plan": "Growth"},
+            "plan", "ok", "The sessions of Growth last for this month.",
+        ),
+        ({"plans": 2}, "plan", "off", "It is not said which plan is yours."),
         ({}, "plan", "off", "No plan is set."),
     ],
 )  # fmt: skip

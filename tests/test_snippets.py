@@ -31,18 +31,19 @@ TRIED = {
     ("README.md", "<script "): "tests/browser/test_pages.py",
     ("README.md", "curl "): "test_the_readme_s_click_buys_a_session",
     ("deploy/README.md", "tryon backup"): "test_the_commands_of_a_block_work_one_after_another",
-    (
-        "docs/catalog.md",
-        "$ tryon catalog check",
-    ): "test_a_catalogue_s_check_says_what_is_shown",
+    ("docs/analytics.md", ""): "tests/integrations/test_analytics.py",
+    ("docs/catalog.md", "$ tryon catalog check"): "test_a_catalogue_is_checked_as_shown",
     ("docs/catalog.md", "{"): "test_the_rules_for_a_catalogue_can_be_read",
     ("docs/embedding.md", "TRYON_CHALLENGE_URL="): "test_a_block_of_settings_can_be_used",
-    (
-        "docs/embedding.md",
-        "$signature = ",
-    ): "test_the_signature_in_php_is_the_right_one",
+    ("docs/embedding.md", "$signature = "): "test_php_signs_as_the_app_reads",
     ("docs/embedding.md", "document.addEventListener"): "test_a_script_can_be_read",
-    ("docs/embedding.md", ""): "tests/browser/test_pages.py",
+    ("docs/embedding.md", '<script type="module"'): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "add_action("): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "import {"): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "<script setup>"): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "<script>\n  (function"): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "script-src "): "tests/browser/test_pages.py",
+    ("docs/embedding.md", "<style>"): "tests/browser/test_pages.py",
     ("docs/hosting.md", 'app = "'): "tests/test_containers.py",
     ("docs/hosting.md", "services:"): "tests/test_containers.py",
     ("docs/http.md", "curl "): "tests/test_http_documentation.py",
@@ -51,6 +52,10 @@ TRIED = {
     ("docs/upgrading.md", "tryon backup"): "test_the_commands_of_a_block_work_one_after_another",
     ("docs/upgrading.md", "systemctl stop"): "test_the_commands_of_a_block_work_one_after_another",
     ("docs/upgrading.md", "TRYON_DATABASE="): "test_the_commands_of_a_block_work_one_after_another",
+    ("integrations/react/README.md", "import "): "tests/integrations/test_react.py",
+    ("integrations/shopify/README.md", "TRYON_"): "test_a_block_of_settings_can_be_used",
+    ("integrations/woocommerce/README.md", "TRYON_"): "test_a_block_of_settings_can_be_used",
+    ("integrations/woocommerce/README.md", ""): "test_php_can_be_read",
 }
 NOT_TRIED = {
     ("README.md", "product page "): "a drawing",
@@ -63,6 +68,9 @@ NOT_TRIED = {
     ("docs/hosting.md", "fly "): "needs an account",
     ("docs/hosting.md", "echo '-r"): "needs an account",
     ("docs/numbers.md", "sqlite3 "): "opens programs for a person",
+    ("docs/other-shops.md", ""): "needs a shop of each system",
+    ("docs/terminal.md", "$ tryon "): "shows one shop on one day",
+    ("integrations/react/README.md", "cp "): "goes into another repository",
 }
 # Not `tryon`, and no business of a test's: these lines of a block are left out.
 OTHERS = ("cd ", ".venv/", "systemctl ", "git ")
@@ -184,8 +192,11 @@ def test_the_commands_of_a_block_work_one_after_another(stopped: Shop, block: Bl
     "block", of("test_a_block_of_settings_can_be_used"), ids=lambda block: block.document
 )
 def test_a_block_of_settings_can_be_used(stopped: Shop, block: Block) -> None:
-    for line in block.text.splitlines():
+    here = block.text.replace("/var/lib/tryon", str(stopped.folder))
+    for line in here.splitlines():
         name, _, value = line.partition(" #")[0].strip().partition("=")
+        if name == "TRYON_CATALOG":
+            Path(value).write_text(FEED)
         stopped.environ[name] = "0123456789abcdef" * 3 if value == "…" else value
     assert settings.load(stopped.environ)
 
@@ -203,8 +214,8 @@ FEED = """id\ttitle\tproduct_type\timage_link\tlink
 """
 
 
-def test_a_catalogue_s_check_says_what_is_shown(stopped: Shop) -> None:
-    (block,) = of("test_a_catalogue_s_check_says_what_is_shown")
+def test_a_catalogue_is_checked_as_shown(stopped: Shop) -> None:
+    (block,) = of("test_a_catalogue_is_checked_as_shown")
     command, _, shown = block.text.partition("\n")
     stopped.environ["TRYON_CATALOG_RULES"] = json.dumps(
         {"footwear": {"product_type": "Shoes*"}, "eyewear": {"product_type": "Eyewear"}}
@@ -221,10 +232,17 @@ def test_the_rules_for_a_catalogue_can_be_read() -> None:
     assert catalog_rules.category_of(rules, {"title": ["Blue Sunglasses"]}) is None
 
 
-def test_the_signature_in_php_is_the_right_one() -> None:
+@pytest.mark.parametrize("block", of("test_php_can_be_read"), ids=lambda block: block.text[:30])
+def test_php_can_be_read(block: Block) -> None:
     if not shutil.which("php"):
         pytest.skip("php is not installed")
-    (block,) = of("test_the_signature_in_php_is_the_right_one")
+    subprocess.run(["php", "-l"], input=f"<?php {block.text}", text=True, check=True)
+
+
+def test_php_signs_as_the_app_reads() -> None:
+    if not shutil.which("php"):
+        pytest.skip("php is not installed")
+    (block,) = of("test_php_signs_as_the_app_reads")
     around = "const TRYON_CLICK_SECRET = 'a secret'; $id = 'sku 1';"
     around += "function esc_attr($text) { return htmlspecialchars($text); }"
     said = subprocess.check_output(["php", "-r", around + block.text], text=True)

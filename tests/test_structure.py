@@ -48,7 +48,7 @@ ELSEWHERE = {
     "demo": {"", "shop"},
     "ops": {"healthz", "readyz", "metrics", "openapi.json"},
     "static": {"static", "theme.css", "custom-elements.json"}
-    | {"try-on-button.js", "try-on-button.d.ts"},
+    | {"try-on-button.js", "try-on-loader.js", "try-on-button.d.ts"},
 }
 
 

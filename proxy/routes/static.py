@@ -10,6 +10,7 @@ routes = Blueprint("static", __name__)
 
 
 @routes.get("/try-on-button.js", **file("text/javascript"))
+@routes.get("/try-on-loader.js", **file("text/javascript"))
 @routes.get("/try-on-button.d.ts", **file(TEXT))
 @routes.get("/custom-elements.json", **file(JSON))
 @routes.get("/theme.css", **file("text/css"))

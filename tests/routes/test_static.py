@@ -10,6 +10,7 @@ from tests.servers import ALONE, Shop, Vendor, http, running_shop
 
 FLOATING = {
     "/try-on-button.js": "text/javascript; charset=utf-8",
+    "/try-on-loader.js": "text/javascript; charset=utf-8",
     "/try-on-button.d.ts": "text/plain; charset=utf-8",
     "/custom-elements.json": "application/json",
     "/theme.css": "text/css; charset=utf-8",

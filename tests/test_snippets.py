@@ -49,6 +49,7 @@ TRIED = {
     ("docs/http.md", "curl "): "tests/test_http_documentation.py",
     ("docs/installing.md", ""): "tests/integrations/test_wheel.py",
     ("docs/service-levels.md", "# clicks"): "tests/test_monitoring.py",
+    ("integrations/gtm/README.md", ""): "tests/integrations/test_gtm.py",
     ("docs/upgrading.md", "tryon backup"): "test_the_commands_of_a_block_work_one_after_another",
     ("docs/upgrading.md", "systemctl stop"): "test_the_commands_of_a_block_work_one_after_another",
     ("docs/upgrading.md", "TRYON_DATABASE="): "test_the_commands_of_a_block_work_one_after_another",

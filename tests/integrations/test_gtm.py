@@ -18,6 +18,8 @@ from tests.servers import ROOT, Shop
 pytestmark = pytest.mark.slow
 
 FOLDER = ROOT / "integrations/gtm"
+README = (FOLDER / "README.md").read_text()
+ELEMENT, SED = re.findall(r"^ *```\w*\n(.*?)^ *```", README, re.M | re.S)
 STAND_INS = Path(__file__).parent / "gtm"
 TEMPLATE = (FOLDER / "template.tpl").read_text()
 SECTIONS = dict(re.findall(r"^___(\w+)___\n(.*?)(?=^___|\Z)", TEMPLATE, re.M | re.S))
@@ -107,24 +109,36 @@ def test_the_template_s_own_tests_pass() -> None:
 def visit(
     context: Callable[..., BrowserContext], merchant: Merchant, tryon: Shop
 ) -> Callable[..., Product]:
-    """Opens a page that has the element and no script of ours, and does something there first."""
+    """Opens a page that has the element and no script of ours, and runs one there."""
 
     def visit(script: str) -> Product:
         opened = context()
         api = Api(opened, tryon)
         page = opened.new_page()
-        element = '<try-on-button product-id="sku-1" category="footwear" datalayer>'
-        link = f'<a href="{tryon.url}/t/sku-1">Try it on</a></try-on-button>'
-        html = f"<!doctype html><title>.</title><body><p>{element}{link}</p>"
-        page.goto(merchant.page(f"{html}<script>{script}</script>", ""))
+        element = with_addresses(ELEMENT, tryon)
+        html = f"<!doctype html><title>.</title><body>{element}<script>{script}</script>"
+        page.goto(merchant.page(html, ""))
         page.wait_for_function("() => !!customElements.get('try-on-button')")
         return Product(page, api)
 
     return visit
 
 
+def test_sed_puts_the_addresses_into_both_files(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "integrations/gtm")
+    subprocess.run(["sh", "-c", SED], cwd=tmp_path, check=True)
+    changed = tmp_path / "integrations/gtm"
+    container = (changed / "container.json").read_text()
+    assert json.loads(container) == json.loads(
+        CONTAINER.replace(SERVER, "https://tryon.your-shop.example").replace(
+            "G-XXXXXXXXXX", "G-YOURS"
+        )
+    )
+    assert SERVER not in container + (changed / "template.tpl").read_text()
+
+
 def with_addresses(text: str, tryon: Shop) -> str:
-    """As the page says, by sed."""
+    """As sed does it."""
     return text.replace(SERVER, tryon.url).replace("G-XXXXXXXXXX", "G-TESTED0001")
 
 
@@ -139,13 +153,13 @@ def test_the_container_loads_the_button_and_tells_analytics_of_each_step(
     page.reaches("waiting")
     page.becomes("completed")
     session = page.page.evaluate("document.querySelector('try-on-button').session.id")
-    item = {"item_id": "sku-1", "item_category": "footwear"}
+    item = {"item_id": "sku-12345", "item_category": "footwear"}
     steps = [
         ["tryon_click", "G-TESTED0001", item],
         [
             "select_content",
             "G-TESTED0001",
-            {"content_type": "try_on", "content_id": "sku-1"},
+            {"content_type": "try_on", "content_id": "sku-12345"},
         ],
         *(
             [f"tryon_{step}", "G-TESTED0001", item | {"tryon_id": session}]

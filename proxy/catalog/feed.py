@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from pydantic import ValidationError
 
@@ -73,10 +73,8 @@ class Feed:
 
     def _recognise(self) -> None:
         with self._path.open("rb") as file:
+            demand_size(file)
             head = file.read(HEAD)
-            size = file.seek(0, 2)
-        if size > LARGEST:
-            raise CatalogError(f"it is larger than {LARGEST // PIECE:,} MiB")
         for mark, what in ARCHIVES.items():
             if head.startswith(mark):
                 raise CatalogError(f"it is {what}, and not the text of a feed")
@@ -148,6 +146,13 @@ class Feed:
             first = error.errors(include_url=False, include_input=False)[0]
             column = self.title(str(first["loc"][0])) if first["loc"] else ""
             return LeftOut(entry.line, column, first["msg"])
+
+
+def demand_size(file: BinaryIO) -> None:
+    """Require that a file is not larger than any feed. :raises CatalogError: it is."""
+    if file.seek(0, 2) > LARGEST:
+        raise CatalogError(f"it is larger than {LARGEST // PIECE:,} MiB")
+    file.seek(0)
 
 
 def _encoding(path: Path, head: bytes) -> str:

@@ -22,19 +22,25 @@ MIB = 1_048_576
 
 
 def fetch(
-    url: str, path: Path, known: Version, *, most: int = LARGEST, within_s: float = WITHIN_S
+    url: str,
+    path: Path,
+    known: Version,
+    *,
+    only: int | None = None,
+    most: int = LARGEST,
+    within_s: float = WITHIN_S,
 ) -> Version | None:
-    """Write a feed to a file; None if it is the one that is known.
+    """Write a feed to a file, or `only` so many bytes; None if it is the one that is known.
 
     :raises CatalogError: it does not come, or not within its bounds.
     """
     try:
         with _deadline(within_s), requests.Session() as session:
             session.trust_env = False  # no proxy, and no password, of whoever has started this
-            answer = _get(session, url, known)
-            if answer.status_code == 304:
-                return None
-            _write(answer, path, most)
+            with _get(session, url, known) as answer:
+                if answer.status_code == 304:
+                    return None
+                _write(answer, path, only, most)
     except requests.exceptions.SSLError as error:
         raise CatalogError(f"its certificate is not trusted: {_reason(error)}") from None
     except (requests.RequestException, HTTPError) as error:
@@ -52,9 +58,9 @@ def _get(session: requests.Session, url: str, known: Version) -> requests.Respon
         answer = session.get_adapter(place).send(asked, stream=True, timeout=SILENCE_S)
         if answer.status_code in (200, 304):
             return answer
+        answer.close()
         if not answer.is_redirect:
             raise CatalogError(f"its server answered {answer.status_code}")
-        answer.close()
         try:
             place = urljoin(place, answer.headers["Location"])
         except ValueError:
@@ -72,7 +78,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _write(answer: requests.Response, path: Path, most: int) -> None:
+def _write(answer: requests.Response, path: Path, only: int | None, most: int) -> None:
     told = answer.headers.get("Content-Length", "")
     if told.isdecimal() and int(told) > most:
         raise CatalogError(f"it is larger than {most // MIB:,} MiB")
@@ -83,6 +89,9 @@ def _write(answer: requests.Response, path: Path, most: int) -> None:
             if length > most:
                 raise CatalogError(f"it is larger than {most // MIB:,} MiB")
             file.write(piece)
+            if only and length >= only:
+                file.truncate(only)
+                return
 
 
 @contextmanager

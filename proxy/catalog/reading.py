@@ -34,6 +34,7 @@ class Reading:
     left_out: int = 0
     reasons: list[LeftOut] = field(default_factory=list)
     keeps_all: bool = False
+    is_part: bool = False  # the feed goes on behind what was read
 
     @property
     def products(self) -> int:
@@ -54,14 +55,31 @@ class Reading:
             raise CatalogError(f"{NOTHING}{why}; to allow any, unset TRYON_CATALOG")
 
 
-def read(path: Path, rules: Sequence[Rule], into: Products, *, keeps_all: bool = False) -> Reading:
-    """Read a file's products.
+def read(
+    path: Path,
+    rules: Sequence[Rule],
+    into: Products,
+    *,
+    keeps_all: bool = False,
+    is_part: bool = False,
+) -> Reading:
+    """Read a file's products; of a part that was cut off, up to the cut.
 
     :raises CatalogError: it is no feed that can be read to its end.
     """
     feed = Feed(path)
-    reading = Reading(feed.format, feed.encoding, keeps_all=keeps_all)
+    reading = Reading(feed.format, feed.encoding, keeps_all=keeps_all, is_part=is_part)
     reading.categories.update(dict.fromkeys((rule.category for rule in rules), 0))
+    try:
+        _read(feed, rules, into, reading)
+    except CatalogError:
+        if not (is_part and reading.products):
+            raise
+    reading.rows = feed.rows
+    return reading
+
+
+def _read(feed: Feed, rules: Sequence[Rule], into: Products, reading: Reading) -> None:
     for found in feed.products(rules, into.get):
         if isinstance(found, LeftOut):
             reading.leave_out(found)
@@ -72,5 +90,3 @@ def read(path: Path, rules: Sequence[Rule], into: Products, *, keeps_all: bool =
         else:
             again = f"{product.product_id} stands there twice"
             reading.leave_out(LeftOut(line, feed.title("product_id"), again))
-    reading.rows = feed.rows
-    return reading

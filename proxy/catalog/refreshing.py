@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from proxy.catalog.entries import CatalogError
+from proxy.catalog.feed import demand_size
 from proxy.catalog.fetch import fetch
 from proxy.catalog.products import Product
 from proxy.catalog.reading import Reading, read
@@ -51,15 +52,30 @@ def refresh(source: Source) -> None:
     source.remove_unused(state)
 
 
-def rehearse(where: Path | str, rules: Sequence[Rule]) -> Reading:
-    """Read a source into a copy that nobody will use. :raises CatalogError: it cannot be read."""
+def rehearse(where: Path | str, rules: Sequence[Rule], only: int | None = None) -> Reading:
+    """Read a source, or `only` so many bytes of it, into a copy that nobody will use.
+
+    :raises CatalogError: it cannot be read.
+    """
     with TemporaryDirectory(prefix="tryon-") as name:
         folder = Path(name)
         if isinstance(where, str):
-            fetch(where, folder / "feed", Version())
-        path = where if isinstance(where, Path) else folder / "feed"
+            fetch(where, folder / "feed", Version(), only=only)
+        elif only:
+            _begin(where, folder / "feed", only)
+        path = where if isinstance(where, Path) and not only else folder / "feed"
+        is_part = only is not None and path.stat().st_size == only
         with closing(new_products(folder / "products")) as rows:
-            return read(path, rules, Products(rows), keeps_all=True)
+            return read(path, rules, Products(rows), keeps_all=True, is_part=is_part)
+
+
+def _begin(path: Path, copy: Path, only: int) -> None:
+    try:
+        with path.open("rb") as file:
+            demand_size(file)
+            copy.write_bytes(file.read(only))
+    except OSError as error:
+        raise CatalogError(f"cannot be read: {error.strerror}") from None
 
 
 def _newest(source: Source, copy: Copy | None, now_ms: int) -> Copy:

@@ -13,10 +13,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from proxy.catalog.apart import is_current
 from proxy.catalog.entries import CatalogError
 from proxy.catalog.kept import Catalog
+from proxy.catalog.reading import Reading
 from proxy.catalog.refreshing import rehearse
-from proxy.catalog.source import rules_of, shown, source_of
+from proxy.catalog.source import Copy, source_of
 from proxy.cli.context import console, opened, printable, progress
 from proxy.places import unwritable
 from proxy.settings import Settings, SettingsError, load, origin_of, table, unknown
@@ -29,6 +31,7 @@ from storage.store import Damaged, StorageUnavailable
 
 CLOCK_TOLERANCE_S = 60
 WAIT_S = 5.0
+BEGINNING = 2 * 1024**2  # bytes of a catalogue that are looked at; a large one takes a minute
 
 MENDS = {
     "dns": "Check TRYON_API_URL and this machine's name servers.",
@@ -107,21 +110,32 @@ def _database(settings: Settings) -> Check:
 
 
 def _catalog(settings: Settings) -> Check:
-    if settings.catalog is None:
+    source = source_of(settings)
+    if source is None:
         return Check("catalogue", None, "none: any product of a supported category is accepted")
     try:
-        reading = rehearse(settings.catalog, rules_of(settings))
-        reading.demand_products()
+        copy = source.state().copy if is_current(source) else None
+        return _read(copy or rehearse(source.where, source.rules, BEGINNING), settings.categories)
     except CatalogError as error:
         mend = "Correct what TRYON_CATALOG names, or TRYON_CATALOG_RULES."
-        return Check("catalogue", False, f"{shown(settings.catalog)}: {error}", mend)
-    left_out = f", {reading.left_out:,} rows left out" if reading.left_out else ""
-    found = f"{reading.format}: {reading.products:,} products{left_out}"
-    if strange := sorted({*+reading.categories} - {*settings.categories}):
+        return Check("catalogue", False, f"{source.name}: {error}", mend)
+
+
+def _read(read: Copy | Reading, supported: tuple[str, ...]) -> Check:
+    """Judge what was read of the catalogue, be it all of it or its beginning."""
+    where = ""
+    if isinstance(read, Reading):
+        where = f" in its first {BEGINNING // 1024**2} MiB" if read.is_part else ""
+        if not read.is_part:
+            read.demand_products()
+    left_out = f", {read.left_out:,} rows left out" if read.left_out else ""
+    found = f"{read.format}: {read.products:,} products{where}{left_out}"
+    strange = sorted({name for name, n in read.categories.items() if n} - {*supported})
+    if strange:
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."
         return Check("catalogue", None, f"{found}; categories not supported: {strange}", mend)
-    if left_out:
-        return Check("catalogue", None, found, "`tryon catalog check` lists them.")
+    if left_out or not read.products:
+        return Check("catalogue", None, found, "`tryon catalog check` reads all, and says why.")
     return Check("catalogue", True, found)
 
 

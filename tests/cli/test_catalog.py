@@ -5,7 +5,10 @@ import io
 import json
 import shutil
 
+import pytest
+
 from tests.cli.terminal import told
+from tests.feedserver import running_feed, status
 from tests.proxy.catalog.feeds import RULES, SAMPLES
 from tests.servers import Shop
 
@@ -38,6 +41,40 @@ def test_it_shows_what_a_feed_gives(shop: Shop) -> None:
     assert row == {name: str(value) for name, value in LEFT_OUT.items()}
     by_semicolon = told(shop, "catalog", "check", "--csv", "--separator", ";")
     assert by_semicolon.splitlines()[0] == "line;column;reason"
+
+
+def test_it_shows_what_a_url_gives(shop: Shop) -> None:
+    shop.environ["TRYON_CATALOG_RULES"] = RULES
+    with running_feed() as server:
+        url = f"{server.url}/feed?key=canary"
+        server.answer = status(200, (SAMPLES / "google.rss").read_bytes())
+        shown = told(shop, "catalog", "check", url)
+        server.answer = status(401)
+        refused = told(shop, "catalog", "check", url, status=1)
+        server.answer = status(302, Location="http://localhost:1/")
+        elsewhere = told(shop, "catalog", "check", url, status=1)
+        unfinished = b'<rss version="2.0"><channel>\n  <item><title>a</wrong>'
+        server.answer = status(200, unfinished)
+        broken = told(shop, "catalog", "check", url, status=1)
+    assert shown.startswith(f"{server.url}/feed: Google Merchant Center, RSS, utf-8")
+    assert "2 products" in shown
+    assert f"{server.url}/feed: its server answered 401" in refused
+    assert "it redirects to another host, http://localhost:1: if that is right" in elsewhere
+    assert "line 2, column 19: is not well-formed XML" in broken
+    assert "canary" not in shown + refused + elsewhere + broken
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://shop.example/feed", "the URL must begin with https://"),
+        ("ftp://shop.example/feed", "the URL must be"),
+        ("https://", "the URL "),
+    ],
+)
+def test_a_url_that_cannot_be_fetched_is_named(shop: Shop, url: str, said: str) -> None:
+    shop.environ.pop("TRYON_ALLOW_HTTP", None)
+    assert said in told(shop, "catalog", "check", url, status=2)
 
 
 def test_it_says_which_rule_finds_nothing(shop: Shop) -> None:

@@ -1,17 +1,23 @@
 """What the doctor finds, each check by itself; none of them needs a vendor."""
 
 import json
+import os
+import re
 import time
 from email.utils import formatdate
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import responses
 from click.testing import CliRunner
 
+from proxy.catalog import apart
 from proxy.cli import cli
 from proxy.cli.doctor import Check, checks
 from proxy.settings import load
+from tests.feedserver import running_feed, status
 from tests.siteverify import SECRET, running_service
 
 SHOP = "https://shop.example/try-on"
@@ -147,6 +153,61 @@ def test_a_catalogue_that_cannot_be_read_is_a_fault(
     check = found(environ | {"TRYON_CATALOG": str(tmp_path / "products.csv")}, "catalogue")
     assert check.ok is False
     assert "TRYON_CATALOG" in check.mend
+
+
+def row(number: int) -> bytes:
+    return b"sku-%d,footwear,%s\n" % (number, b"t" * 180)
+
+
+def test_of_a_large_catalogue_the_beginning_is_read(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Its last row would be left out, and all of it takes a minute at half a million products."""
+    feed = tmp_path / "products.csv"
+    with feed.open("wb") as file:
+        file.write(b"product_id,category,title\n")
+        file.writelines(map(row, range(12_000)))
+        file.write(b"<,footwear,\n")
+    check = found(environ | {"TRYON_CATALOG": str(feed)}, "catalogue")
+    assert check.ok is True
+    products = int(re.findall("products, CSV: ([0-9,]+) products", check.found)[0].replace(",", ""))
+    assert 10_000 < products < 11_000
+    assert check.found.endswith("in its first 2 MiB")
+
+
+def test_a_catalogue_by_url_that_never_ends_is_left_after_its_beginning(
+    environ: dict[str, str],
+) -> None:
+    def endless(handler: Any) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"product_id,category,title\n")
+        for number in count():
+            handler.wfile.write(b"".join(map(row, range(1_000 * number, 1_000 * (number + 1)))))
+
+    with running_feed() as server:
+        server.answer = endless
+        check = found(environ | {"TRYON_CATALOG": f"{server.url}/feed?canary"}, "catalogue")
+        assert (check.ok, check.found[-18:]) == (True, "in its first 2 MiB")
+        server.answer = status(200, b"<html>Log in</html>")
+        check = found(environ | {"TRYON_CATALOG": f"{server.url}/feed?canary"}, "catalogue")
+    assert check.ok is False
+    assert check.found == f"{server.url}/feed: it is an HTML page, perhaps of a login, and no feed"
+
+
+def test_a_catalogue_that_the_app_has_read_is_not_read_again(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    feed = tmp_path / "products.csv"
+    feed.write_text("product_id,category\nsku-1,footwear\nsku-2,footwear\n")
+    environ["TRYON_CATALOG"] = str(feed)
+    before = feed.stat()
+    apart.prepare(load(environ))
+    feed.write_text("product_id,category\n".ljust(before.st_size))
+    os.utime(feed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert found(environ, "catalogue").found == "products, CSV: 2 products"
+    feed.touch()
+    assert "there is no product in it" in found(environ, "catalogue").found
 
 
 @pytest.mark.parametrize(("secret", "says"), [("", "documents no signature"), ("x", "required")])

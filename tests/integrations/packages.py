@@ -1,6 +1,6 @@
 """The packages as `make integrations` makes them."""
 
-import re
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +17,10 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def finds_the_settings_well(shop: Shop) -> bool:
-    """Whether the doctor has a good word on both settings that bring a feed to a button."""
-    found = shop.command("doctor")
-    (well,) = re.findall("✓ well: (.*)", " ".join(found.stdout.split()))
-    return found.returncode == 0 and {"catalogue", "shop's pages"} <= {*well.split(", ")}
+def settings_are_well(shop: Shop, catalogue: str) -> None:
+    """The doctor has a good word on both settings that bring a feed to a button."""
+    said = " ".join(shop.command("doctor", "--json").stdout.split())
+    checks = {check["name"]: check for check in json.loads(said)["checks"]}
+    assert checks["shop's pages"]["ok"], said
+    assert checks["catalogue"]["ok"] is not False, said
+    assert checks["catalogue"]["found"].startswith(catalogue), said

@@ -57,6 +57,21 @@ def test_every_word_of_the_plugin_is_translated(tmp_path: Path, locale: str) -> 
     assert set(re.findall(r'^msgid "(.+)"$', template, re.M)) == words()
 
 
+def test_the_button_is_labelled_in_every_language_of_the_dialog(tmp_path: Path) -> None:
+    with ZipFile(made(tmp_path) / WOOCOMMERCE) as archive:
+        files = [name for name in archive.namelist() if name.endswith(".mo")]
+        read = {
+            re.findall(r"button-(\w+)\.mo", name)[0]: gettext.GNUTranslations(
+                io.BytesIO(archive.read(name))
+            )
+            for name in files
+        }
+    assert len(read) == len([*(ROOT / "proxy/web/locales").glob("*.json")])
+    assert read["pt_BR"].gettext("Try it on") == "Experimentar"
+    assert read["ja"].gettext("Try it on") == "試着する"
+    assert all(each.gettext("Try it on") for each in read.values())
+
+
 def test_each_package_is_of_the_apps_version() -> None:
     header = (PLUGIN / "try-on-button.php").read_text()
     assert f" * Version: {VERSION}\n" in header

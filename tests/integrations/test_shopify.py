@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import Merchant, lacking
-from tests.integrations.packages import SHOPIFY, finds_the_settings_well, made
+from tests.integrations.packages import SHOPIFY, made, settings_are_well
 from tests.servers import Shop, Vendor, running_shop
 
 pytestmark = pytest.mark.slow
@@ -105,7 +105,7 @@ def tryon(
     if request.param == "app block":
         settings["TRYON_CLICK_SECRET"] = SECRET
     with running_shop(folder, vendor, **settings) as shop:
-        assert finds_the_settings_well(shop)
+        settings_are_well(shop, "Shopify, CSV: 3 products")
         yield shop
 
 

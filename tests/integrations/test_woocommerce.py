@@ -11,13 +11,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.stage import lacking
-from tests.integrations.packages import finds_the_settings_well
+from tests.integrations.packages import WOOCOMMERCE, made, settings_are_well
 from tests.integrations.wordpress import BLOCKS, CLASSIC, HERE, Site, run, running_site
 from tests.servers import Shop, Vendor, http, running_shop
 
@@ -93,7 +94,7 @@ def tryon(site: Site, tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) 
         "TRYON_CLICK_SECRET": SECRET,
     }
     with running_shop(folder, vendor, **settings) as shop:
-        assert finds_the_settings_well(shop)
+        settings_are_well(shop, "WooCommerce, CSV: 37 products")
         yield shop
 
 
@@ -137,7 +138,7 @@ def press(page: Page) -> None:
 
 
 @everywhere
-def test_from_the_upload_to_a_try_on(
+def test_from_the_settings_to_a_try_on(
     site: Site, tryon: Shop, vendor: Vendor, page: Page, theme: str
 ) -> None:
     """As a shop manager goes through the settings, and a shopper through the page."""
@@ -160,6 +161,20 @@ def test_from_the_upload_to_a_try_on(
     page.goto(site.product("Hat"))
     expect(page.locator("try-on-button")).to_have_count(0)
     assert page.locator("script[src*=try-on]").count() == 0
+
+
+def test_it_is_uploaded_and_activated(site: Site, page: Page, tmp_path: Path) -> None:
+    shutil.rmtree(site.folder / "wp-content/plugins/try-on-button")
+    site.php("update_option('active_plugins', ['woocommerce/woocommerce.php']);")
+    log_in(page, site, "admin")
+    page.goto(f"{site.url}/wp-admin/plugin-install.php?tab=upload")
+    page.get_by_label("Plugin zip file").set_input_files(made(tmp_path) / WOOCOMMERCE)
+    page.get_by_role("button", name="Install Now").click()
+    page.get_by_role("link", name="Activate Plugin").click()
+    expect(page.get_by_text("Plugin activated.")).to_be_visible()
+    row = page.locator("tr[data-slug=try-on-button]")
+    row.get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("heading", name="Try-on button")).to_be_visible()
 
 
 @everywhere

@@ -133,7 +133,7 @@ final class TryOnButtonTest extends TestCase
 
     public function testItIsTranslated(): void
     {
-        foreach (['de_DE' => 'Anprobieren', 'fr_FR' => 'Essayer', 'es_ES' => 'Try it on'] as $locale => $label) {
+        foreach (['de_DE' => 'Anprobieren', 'es_ES' => 'Pruébatelo', 'tlh' => 'Try it on'] as $locale => $label) {
             unload_textdomain('try-on-button');
             $file = "try-on-button/languages/try-on-button-$locale.mo";
             load_textdomain('try-on-button', WP_PLUGIN_DIR . "/$file");

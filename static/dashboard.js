@@ -62,8 +62,8 @@ const list = document.querySelector("#latest");
 const KEPT = 20;
 const EVERY_MS = 3000;
 
+// What comes now is of today.
 const time = new Intl.DateTimeFormat("sv-SE", {
-  dateStyle: "short",
   timeStyle: "medium",
   timeZone: list?.dataset.zone,
 });
@@ -77,7 +77,7 @@ function line(event) {
   name.textContent = event.name;
   const what = document.createElement(event.attempt_id ? "a" : "span");
   what.dir = "auto";
-  what.textContent = event.product_id;
+  what.textContent = event.title || event.product_id;
   if (event.attempt_id) {
     what.href = list.dataset.attempts + event.attempt_id;
     what.textContent ||= "a try-on";

@@ -48,6 +48,11 @@ class Catalog:
         row = self._rows.get(product_id) if self._rows else None
         return Product.of(row) if row else None
 
+    def title(self, product_id: str) -> str:
+        """Name a product; "" where it is not known."""
+        product = self.get(product_id)
+        return product.title if product else ""
+
     def first(self) -> str | None:
         """Return the id of the feed's first product."""
         return self._rows.first() if self._rows else None

@@ -4,7 +4,7 @@ No Flask, no clock.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,19 +14,23 @@ from typing import Any
 from proxy import plans as pricing
 from proxy.numbers.comparison import Change, before, compared, compared_rate, reached, summed
 from proxy.numbers.forecast import Forecast, Range, forecast
+from proxy.numbers.names import name
 from proxy.numbers.questions import Durations, Question, durations, rate, wilson
 from proxy.numbers.series import Series, series
+from proxy.numbers.timeline import latest
 from proxy.plans import Plan
 from storage.numbers import Counts, Numbers, Scope, UnderWay, answering_table
 
 HEALTH_MS = 24 * 3_600_000  # calls of the last day make the vendor's health
-ROWS = 20  # of a table on the page
+ROWS = 10  # of a table on the page
 DAYS = 31  # of the table of days
 STEPS = ("clicks", "created", "opened", "completed")
 ENDINGS = (
     "completed", "abandoned", "failed", "cancelled", "other",
     "expired_unreported", "expired_unlaunched", "create_failed", "open",
 )  # fmt: skip
+SEARCHED = 100_000  # rows at most
+Title = Callable[[str], str]  # of a product by its id; "" where none is known
 NAMES = {
     "product_id": "Product", "category": "Category", "locale": "Language", "device": "Device",
     "offered": "Offered", "channel": "Used", "day": "Day",
@@ -70,6 +74,7 @@ class Row:
     """A row of a table: one value of a dimension, or one day."""
 
     key: str
+    name: str  # "" where the key is all that is known
     counts: Counts
     whole_rate: float | None
 
@@ -81,6 +86,7 @@ class Table:
     rows: tuple[Row, ...]
     more: int  # rows that are not shown
     from_attempts: bool  # read from the attempts, which is slower
+    columns: tuple[str, ...]  # counts to show; of the endings those that anything came to
     deferred: bool = False  # not read here, since it would be slow: `/dashboard/by/…` does
 
 
@@ -127,6 +133,7 @@ class First:
     """What the first screen shows of a question's period."""
 
     timezone: str
+    since: str  # the first day on which anything was counted; "" where nothing was
     totals: Counts
     previous: Counts | None  # as they stood at the same moment; None where that cannot be said
     figures: tuple[Figure, ...]
@@ -134,7 +141,9 @@ class First:
     now: UnderWay
     desktops: Counts | None  # of those who were shown a QR, where totals answer that
     health: Health
-    plan_fit: PlanFit
+    plans: int
+    plan: str  # the merchant's own, where that is said
+    run_out: date | None  # the day of this month on which that plan's sessions are used up
     unknown_words: int  # try-ons that ended with a word that no mapping knows
 
 
@@ -148,8 +157,10 @@ class Overview(First):
     steps: tuple[Step, ...]
     endings: tuple[Ending, ...]
     table: Table  # by the question's dimension
+    plan_fit: PlanFit
     durations: tuple[Durations, ...]
     unlaunched_rate: float | None  # of the sessions: paid for and not used
+    latest: tuple[dict[str, Any], ...]  # the newest events of the shop; an open page asks for more
 
 
 def first(
@@ -160,8 +171,10 @@ def first(
     by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, question.before))
     totals = summed(by_day.values()) | {"underway": numbers.under_way(scope).launched}
     previous = before(numbers, question, by_day_before, now_ms)
+    own = [plan for plan in plans if plan.current]
     return First(
         timezone=numbers.zone.key,
+        since=numbers.since,
         totals=totals,
         previous=previous,
         figures=_figures(totals, previous),
@@ -169,14 +182,16 @@ def first(
         now=numbers.under_way(Scope(today - timedelta(1), today)),
         desktops=_desktops(numbers, scope),
         health=_health(numbers, now_ms, breaker),
-        plan_fit=plan_fit(numbers, today, plans),
+        plans=len(plans),
+        plan=own[0].name if own else "",
+        run_out=plan_fit(numbers, today, own).plans[0].run_out if own else None,
         unknown_words=sum(word["attempts"] for word in numbers.rows("unknown_words")),
     )
 
 
 def overview(
     numbers: Numbers, question: Question, today: date, now_ms: int, breaker: Mapping[str, Any],
-    plans: Sequence[Plan],
+    plans: Sequence[Plan], title: Title = lambda _: "",
 ) -> Overview:  # fmt: skip
     shown, scope = first(numbers, question, today, now_ms, breaker, plans), question.scope
     totals = shown.totals
@@ -187,31 +202,46 @@ def overview(
         day_not_over=scope.last >= today,
         steps=_steps(totals, shown.previous),
         endings=tuple(Ending(key, totals[key], rate(totals, key, "clicks")) for key in ENDINGS),
-        table=_table(numbers, question),
+        table=_table(numbers, question, title),
+        plan_fit=plan_fit(numbers, today, plans),
         durations=tuple(durations(numbers, scope)),
         unlaunched_rate=rate(totals, "expired_unlaunched", "created"),
+        latest=tuple(latest(numbers)),
     )
 
 
-def table(numbers: Numbers, question: Question, by: str, rows: int) -> Table:
+def table(
+    numbers: Numbers, question: Question, by: str, rows: int,
+    title: Title = lambda _: "", search: str = "",
+) -> Table:  # fmt: skip
     """Count each value of a dimension, the greatest of the question's sort first, or each of the
-    last days."""
+    last days; with `search` those alone whose key or name has this text in it."""
     from_attempts = answering_table(question.scope, by) is None
     if by == "day":
         last = replace(question.scope, first=question.scope.days[-rows:][0])
         counted, more = numbers.by(last, by)[0], len(question.scope.days) - len(last.days)
-    else:
-        counted, more = numbers.by(question.scope, by, question.sort, rows)
-    return Table(by, NAMES[by], _rows(counted), more, from_attempts)
+        return _made(by, _rows(by, counted, title), more, from_attempts)
+    counted, more = numbers.by(question.scope, by, question.sort, SEARCHED if search else rows)
+    found = _rows(by, counted, title)
+    if search:
+        text = search.casefold()
+        found = tuple(row for row in found if text in f"{row.key}\n{row.name}".casefold())
+        found, more = found[:rows], max(0, len(found) - rows)
+    return _made(by, found, more, from_attempts)
 
 
-def _table(numbers: Numbers, question: Question) -> Table:
+def _made(by: str, rows: tuple[Row, ...], more: int, from_attempts: bool) -> Table:
+    ended = (key for key in ENDINGS[1:] if any(row.counts[key] for row in rows))
+    return Table(by, NAMES[by], rows, more, from_attempts, (*STEPS, *ended))
+
+
+def _table(numbers: Numbers, question: Question, title: Title) -> Table:
     """Make the page's table. What would be read from all attempts waits on a page of its own; those
     of one product are found by an index."""
     by, scope = question.by or "product_id", question.scope
     if answering_table(scope, by) is None and "product_id" not in scope.filters:
-        return Table(by, NAMES[by], (), 0, from_attempts=True, deferred=True)
-    return table(numbers, question, by, DAYS if by == "day" else ROWS)
+        return replace(_made(by, (), 0, from_attempts=True), deferred=True)
+    return table(numbers, question, by, DAYS if by == "day" else ROWS, title)
 
 
 def _desktops(numbers: Numbers, scope: Scope) -> Counts | None:
@@ -221,10 +251,20 @@ def _desktops(numbers: Numbers, scope: Scope) -> Counts | None:
     return numbers.totals(some) | {"underway": numbers.under_way(some).launched}
 
 
-def _rows(counted: Mapping[str, Counts]) -> tuple[Row, ...]:
+def _rows(by: str, counted: Mapping[str, Counts], title: Title) -> tuple[Row, ...]:
+    """Name the rows. The channel of no click is that of impressions, and no row; and whoever never
+    launched has none, so that by channel used all others would look too good."""
     return tuple(
-        Row(key, counts, _divided(counts["completed"], counts["clicks"] - counts["open"]))
+        Row(
+            key,
+            title(key) if by == "product_id" else name(by, key),
+            counts,
+            None
+            if by == "channel"
+            else _divided(counts["completed"], counts["clicks"] - counts["open"]),
+        )
         for key, counts in counted.items()
+        if counts["clicks"] or by not in ("offered", "channel")
     )
 
 
@@ -277,15 +317,19 @@ def _health(numbers: Numbers, now_ms: int, breaker: Mapping[str, Any]) -> Health
     )
 
 
-# A forecast takes 50 ms, and the finished days hardly change.
-_forecast = lru_cache(maxsize=16)(forecast)
-
-
 def plan_fit(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanFit:
     """Forecast this and next month's sessions; reckon each plan's cost for next month and for the
     last whole months."""
-    history = _finished(numbers.created_by_day(today), today)
-    predicted = _forecast(history)
+    return _plan_fit(tuple(numbers.created_by_day(today)), today, tuple(plans))
+
+
+# A forecast takes 50 ms, and the finished days hardly change.
+@lru_cache(maxsize=16)
+def _plan_fit(
+    counted: tuple[tuple[date, int], ...], today: date, plans: tuple[Plan, ...]
+) -> PlanFit:
+    history = _finished(counted, today)
+    predicted = forecast(history)
     if isinstance(predicted, Forecast):
         days, (this_month, next_month), reason = predicted.days, predicted.months, None
     else:

@@ -77,7 +77,7 @@ RULES: tuple[Rule, ...] = (
      lambda f: f"The vendor fails {f.failing:.0%} of its calls."),
     ("vendor", OK, lambda f: f.calls,
      lambda f: f"{some(f.calls, 'call')} in the last day, {f.failing:.1%} failed."),
-    ("vendor", OK, lambda _: True,
+    ("vendor", OFF, lambda _: True,
      lambda _: "No calls in the last day."),
     ("callbacks", BAD, lambda f: f.unreadable,
      lambda f: f"Of the last callbacks {f.unreadable:,} could not be read."),
@@ -87,7 +87,7 @@ RULES: tuple[Rule, ...] = (
      lambda f: f"{some(f.unknown_words, 'try-on')} ended with a word that no mapping knows."),
     ("callbacks", OK, lambda f: f.last_callback_ms,
      lambda _: "Callbacks come and are read."),
-    ("callbacks", OK, lambda _: True,
+    ("callbacks", OFF, lambda _: True,
      lambda _: "No callback yet."),
     ("budget", BAD, lambda f: f.spent[0] >= SPENT, lambda f: f.spent[1]),
     ("budget", WARN, lambda f: f.spent[0] >= NEARLY, lambda f: f.spent[1]),
@@ -106,8 +106,7 @@ RULES: tuple[Rule, ...] = (
 
 def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
     """Take what matters from the page's figures."""
-    health, plans = view.health, view.plan_fit.plans
-    current = next((each for each in plans if each.plan.current), None)
+    health = view.health
     unreadable = [each["n"] for each in health.verdicts if each["verdict"] == "unreadable"]
     return Facts(
         counts=view.totals,
@@ -121,9 +120,9 @@ def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
         unreadable=sum(unreadable),
         unknown_words=view.unknown_words,
         budgets=budgets,
-        plans=len(plans),
-        plan=current.plan.name if current else "",
-        run_out=current.run_out if current else None,
+        plans=view.plans,
+        plan=view.plan,
+        run_out=view.run_out,
     )
 
 

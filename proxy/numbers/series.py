@@ -25,6 +25,7 @@ class Series:
     now: tuple[Counts, ...]
     before: tuple[Counts, ...]  # as they stand now; () where the attempts are not kept
     can_rise: int  # so many of the last of `now`
+    over: int  # so many of `now`, at least one: the last part may have just begun
 
     def values(self, key: str) -> list[float]:
         return [_value(counts, key) for counts in self.now]
@@ -44,17 +45,23 @@ def series(
     if len(days) <= BY_HOUR and str(question.scope.first) >= numbers.raw_since:
         return _by_hour(numbers, question, now_ms)
     now, before = [*by_day.values()], [*by_day_before.values()]
+    goes_on = now_ms < midnight_ms(str(question.scope.last + timedelta(1)), numbers.zone)
     if len(days) <= BY_DAY:
-        return _series("day", days, now, before)
-    return _series("month", *_by_month(days, now, before))
+        return _series("day", days, now, before, goes_on)
+    return _series("month", *_by_month(days, now, before), goes_on)
 
 
 def _series(
-    unit: str, marks: Sequence[date], now: Sequence[Counts], before: Sequence[Counts]
+    unit: str,
+    marks: Sequence[date],
+    now: Sequence[Counts],
+    before: Sequence[Counts],
+    goes_on: bool,
 ) -> Series:
     recent = now[-CAN_STILL_RISE[unit] :]
     first = next((i for i, counts in enumerate(recent) if counts["open"]), len(recent))
-    return Series(unit, (*marks,), (*now,), (*before,), len(recent) - first)
+    can_rise = max(len(recent) - first, int(goes_on and bool(now)))
+    return Series(unit, (*marks,), (*now,), (*before,), can_rise, max(1, len(now) - goes_on))
 
 
 def _by_hour(numbers: Numbers, question: Question, now_ms: int) -> Series:
@@ -66,6 +73,7 @@ def _by_hour(numbers: Numbers, question: Question, now_ms: int) -> Series:
         marks,
         _counted(numbers, question.scope, now_ms)[:begun],
         _counted(numbers, question.before, now_ms) if is_kept else (),
+        begun < len(marks) or now_ms < marks[-1].timestamp() * 1000 + HOUR_MS,
     )
 
 

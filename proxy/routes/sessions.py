@@ -107,7 +107,6 @@ def _challenged(problem: Problem, wish: Wish) -> Response:
 
 def _click(wish: Wish) -> Click:
     settings = services().settings
-    device = devices.device(request.headers)
     return Click(
         product=_product(wish),
         locale=wish.locale or settings.locale,
@@ -115,7 +114,7 @@ def _click(wish: Wish) -> Click:
         click_id=wish.click_id,
         resume=wish.resume,
         challenge=wish.challenge,
-        device=device,
+        device=(device := devices.device(request.headers)),
         offered=_offered(wish, device),
         bot=devices.is_bot(request.user_agent.string),
         client=client(),

@@ -101,13 +101,22 @@ def listing(*also: str) -> Listing:
     :raises Problem: `bad_request`, with `parameter`.
     """
     asked = question("count", "search", *also)
-    count, search = request.args.get("count") or "clicks", request.args.get("search", "").strip()
+    count = request.args.get("count") or "clicks"
     if count not in LISTED:
         raise Problem("bad_request", "count: is not known here", parameter="count")
+    return Listing(asked, count, searched())
+
+
+def searched() -> str:
+    """Read the text that a page looks for.
+
+    :raises Problem: `bad_request`, with `parameter`.
+    """
+    search = request.args.get("search", "").strip()
     if not search.isprintable() or len(search) > LONGEST_SEARCH:
         reason = f"search: must be text of up to {LONGEST_SEARCH} characters"
         raise Problem("bad_request", reason, parameter="search")
-    return Listing(asked, count, search)
+    return search
 
 
 def read(look: Callable[[Numbers], T]) -> T:
@@ -133,6 +142,8 @@ def words_of_pages() -> dict[str, Any]:
         "verdicts": VERDICTS,
         "breaker_words": BREAKER,
         "moment": _moment,
+        "clock": _clock,
+        "title": services().catalog.title,
         "now_ms": now_ms(),
         "percent": charts.percent,
         "number": lambda value: "—" if value is None else f"{value:,}",
@@ -140,6 +151,12 @@ def words_of_pages() -> dict[str, Any]:
         "written": written,
         "some": some,
     }
+
+
+def _clock(at_ms: int) -> str:
+    """Format a moment, of today by its time alone."""
+    day, time = _moment(at_ms).split()
+    return time if day == str(today(services().settings.timezone)) else f"{day} {time[:5]}"
 
 
 def _moment(at_ms: int | None) -> str:

@@ -134,7 +134,9 @@ def live() -> Response:
     after = request.args.get("after", "0")
     if not (after.isascii() and after.isdigit() and len(after) < 16):
         raise Problem("bad_request", "after: must be the id of an event", parameter="after")
-    return jsonify(events=read(lambda numbers: timeline.latest(numbers, int(after))))
+    found = read(lambda numbers: timeline.latest(numbers, int(after)))
+    title = services().catalog.title
+    return jsonify(events=[{**each, "title": title(each["product_id"])} for each in found])
 
 
 def _csv(name: str, asked: Question, parts: exports.Parts) -> Response:

@@ -1,17 +1,17 @@
 """`/dashboard/…`: the merchant's pages. The numbers of each come from one snapshot."""
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Blueprint, Response, g, make_response, render_template, request
 
-from proxy.numbers import timeline
 from proxy.numbers.definitions import DEFINITIONS
 from proxy.numbers.overview import STEPS, First, first, overview, table
 from proxy.numbers.questions import today
 from proxy.numbers.sentence import facts, sentence, spending, statuses
-from proxy.routes.dashboard import guard, question, read
-from proxy.services import services
+from proxy.routes.dashboard import guard, question, read, searched
+from proxy.services import Services, services
 from proxy.tryon.limits import LimitReached
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
 from proxy.web import devices
@@ -20,6 +20,7 @@ from proxy.web.problems import Problem
 from storage.events import now_ms
 
 CHARTS = (*STEPS, "whole_rate")
+DRAWN_MS = 60_000  # so long is a drawing as good as a new one, while nothing happens
 ROWS = 500  # of a table on a page of its own
 
 routes = Blueprint("dashboard", __name__, url_prefix="/dashboard")
@@ -96,12 +97,20 @@ def without_slash() -> Response:
 @routes.get("/")
 def home() -> str:
     """The numbers of a period."""
-    return render_template("dashboard/overview.html", **_seen(overview))
+    look = partial(overview, title=services().catalog.title)
+    return render_template("dashboard/overview.html", **_seen(look))
 
 
 @routes.get("/first")
 def first_screen() -> str:
     """What is read first, for a page that is open: it draws this anew as things happen."""
+    version = services().store.position(), now_ms() // DRAWN_MS
+    return _drawn(services(), request.query_string, version)
+
+
+@lru_cache(maxsize=64)
+def _drawn(_app: Services, _query: bytes, _version: tuple[int, int]) -> str:
+    """Draw the first screen once for all who look; what is no event shows in the next minute."""
     return render_template("dashboard/first.html", **_seen(first))
 
 
@@ -111,18 +120,12 @@ def _seen(look: Callable[..., First]) -> dict[str, Any]:
     if chart not in CHARTS:
         raise Problem("bad_request", "chart: is not known here", parameter="chart")
     breaker, plans = services().breaker.state(), services().settings.plans
-    view, latest = read(
-        lambda numbers: (
-            look(numbers, asked, day, now, breaker, plans),
-            timeline.latest(numbers),
-        )
-    )
+    view = read(lambda numbers: look(numbers, asked, day, now, breaker, plans))
     matters = facts(view, [spending(*each, each.part) for each in services().limits.spent()])
     return {
         "view": view,
         "q": asked,
         "chart": chart,
-        "latest": latest,
         "sentence": sentence(matters),
         "statuses": statuses(matters),
         "catalog_trouble": services().catalog.trouble(),
@@ -131,10 +134,11 @@ def _seen(look: Callable[..., First]) -> dict[str, Any]:
 
 @routes.get("/by/<any(product_id, category, locale, device, offered, channel, day):by>")
 def breakdown(by: str) -> str:
-    """One table, whole."""
-    asked = question()
-    view = read(lambda numbers: table(numbers, asked, by, ROWS))
-    return render_template("dashboard/breakdown.html", table=view, q=asked)
+    """One table with many rows, or those alone that a text finds."""
+    asked, search = question("search"), searched()
+    catalog = services().catalog  # the thread that reads has no request
+    view = read(lambda numbers: table(numbers, asked, by, ROWS, catalog.title, search))
+    return render_template("dashboard/breakdown.html", table=view, q=asked, search=search)
 
 
 @routes.get("/definitions")

@@ -12,7 +12,7 @@ import pytest
 
 from proxy.numbers.comparison import count_change, rate_change
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
-from proxy.numbers.overview import Overview, overview, plan_fit
+from proxy.numbers.overview import Overview, overview, plan_fit, table
 from proxy.numbers.questions import (
     BY,
     RANGES,
@@ -30,7 +30,16 @@ from storage.numbers import ENDINGS, Scope
 from storage.sqlite.connection import connect
 from storage.sqlite.numbers import SQLiteNumbers
 from storage.sqlite.store import SQLiteStore
-from tests.storage.histories import attempt_id, call, callback, click, created, launch, moment
+from tests.storage.histories import (
+    attempt_id,
+    call,
+    callback,
+    click,
+    created,
+    impression,
+    launch,
+    moment,
+)
 
 TUESDAY = date(2026, 11, 24)
 UTC = ZoneInfo("UTC")
@@ -222,24 +231,77 @@ def test_the_vendors_health_is_that_of_the_last_day(store: SQLiteStore) -> None:
     assert health.breaker == {"breaker": "closed"}
 
 
-def test_a_table_shows_the_twenty_greatest(store: SQLiteStore) -> None:
+def test_a_table_shows_the_ten_greatest(store: SQLiteStore) -> None:
     noon = moment(f"{TUESDAY}T12:00")
-    for number in range(21):
-        clicks = 2 if number == 20 else 1
+    for number in range(11):
+        clicks = 2 if number == 10 else 1
         for n in range(clicks):
             a = attempt_id(noon, number + 100 * n)
             store.commit([Entry((click(a, product_id=f"sku-{number:02}"),))])
     shown = see(store).table
-    assert (len(shown.rows), shown.more) == (20, 1)
-    assert [row.key for row in shown.rows[:2]] == ["sku-20", "sku-00"]
+    assert (len(shown.rows), shown.more) == (10, 1)
+    assert [row.key for row in shown.rows[:2]] == ["sku-10", "sku-00"]
     assert shown.label == "Product"
+
+
+def test_a_row_has_the_endings_that_anything_came_to_and_they_add_up(store: SQLiteStore) -> None:
+    fill(store, 3)
+    for by in BY:
+        shown = see(store, by=by).table
+        assert shown.columns == (
+            "clicks", "created", "opened", "completed", "expired_unlaunched", "open",
+        )  # fmt: skip
+        for row in shown.rows:
+            endings = sum(row.counts[key] for key in shown.columns[3:])
+            assert endings == row.counts["clicks"], by
+
+
+def test_a_table_names_its_rows_and_finds_them_by_name_or_key(store: SQLiteStore) -> None:
+    noon = moment(f"{TUESDAY}T12:00")
+    for number, locale in enumerate(("de-AT", "de", "fr", "tlh")):
+        clicked = click(attempt_id(noon, number), locale=locale, product_id=f"sku-{number}")
+        store.commit([Entry((clicked,))])
+    with store.numbers() as numbers:
+        question = read_question({"range": ["7d"]}, TUESDAY)
+        titles = {"sku-1": "Trail Runner", "sku-2": "Sku Boot"}
+
+        def found(by: str, rows: int, search: str) -> tuple[list[tuple[str, str]], int]:
+            shown = table(numbers, question, by, rows, lambda key: titles.get(key, ""), search)
+            return [(row.key, row.name) for row in shown.rows], shown.more
+
+        assert found("locale", 9, "") == (
+            [("de", "German"), ("de-AT", "German"), ("fr", "French"), ("tlh", "")], 0,
+        )  # fmt: skip
+        assert found("locale", 1, "GERM") == ([("de", "German")], 1)
+        assert found("product_id", 9, "runner") == ([("sku-1", "Trail Runner")], 0)
+        assert found("product_id", 9, "-2") == ([("sku-2", "Sku Boot")], 0)
+        assert found("product_id", 9, "nothing") == ([], 0)
+
+
+def test_whoever_never_launched_used_no_channel_but_was_offered_one(store: SQLiteStore) -> None:
+    noon = moment(f"{TUESDAY - timedelta(3)}T12:00")
+    for number in range(4):
+        a = attempt_id(noon, number)
+        events = [click(a, offered="qr" if number else ""), created(a, noon + 200)]
+        if number == 1:
+            events += [launch(a, noon + 9_000), callback(a, noon + 60_000, "done")]
+        else:
+            events.append(event("expired", a, noon + 900_000, "proxy"))
+        store.commit([Entry((*events, impression(noon + number)))])
+
+    def rows(by: str) -> list[tuple[str, int, float | None]]:
+        found = see(store, by=by).table.rows
+        return [(row.name, row.counts["clicks"], row.whole_rate) for row in found]
+
+    assert rows("offered") == [("A QR code", 3, pytest.approx(1 / 3)), ("Not known", 1, 0)]
+    assert rows("channel") == [("Never launched", 3, None), ("The QR code", 1, None)]
 
 
 def test_a_new_shop_is_empty_and_says_why_there_is_no_forecast(store: SQLiteStore) -> None:
     view = see(store)
     assert not any(view.totals.values())
     assert {figure.value for figure in view.figures} == {0, None}
-    assert view.series.can_rise == 0
+    assert view.series.can_rise == 1  # the day is not over
     assert view.plan_fit.reason
     assert view.health.last_callback_ms is None
     assert view.health.error_rate is None

@@ -105,7 +105,7 @@ BUDGET = "90.0% of the monthly budget is spent: 900 of 1,000 sessions."
         ({"calls": 20, "failing": 0.5}, "vendor", "bad", "The vendor fails 50% of its calls."),
         ({"calls": 20, "failing": 0.05}, "vendor", "warn", "The vendor fails 5% of its calls."),
         ({"calls": 19, "failing": 0.5}, "vendor", "ok", "19 calls in the last day, 50.0% failed."),
-        ({"calls": 0}, "vendor", "ok", "No calls in the last day."),
+        ({"calls": 0}, "vendor", "off", "No calls in the last day."),
         ({"unreadable": 3}, "callbacks", "bad", "Of the last callbacks 3 could not be read."),
         (
             {"counts": USUAL | {"expired_unreported": 400}},
@@ -117,7 +117,7 @@ BUDGET = "90.0% of the monthly budget is spent: 900 of 1,000 sessions."
             {"unknown_words": 1},
             "callbacks", "warn", "1 try-on ended with a word that no mapping knows.",
         ),
-        ({"last_callback_ms": None}, "callbacks", "ok", "No callback yet."),
+        ({"last_callback_ms": None}, "callbacks", "off", "No callback yet."),
         ({"budgets": [(0.9, BUDGET), (0.1, "daily")]}, "budget", "warn", BUDGET),
         ({"budgets": [(1.0, "all")]}, "budget", "bad", "all"),
         ({"budgets": [(0.79, "some")]}, "budget", "ok", "some"),

@@ -46,7 +46,7 @@ def test_the_first_screen_says_what_matters(known: Shop) -> None:
     assert re.fullmatch(
         r"Of \d clicks .*2 were completed \((40\.0|50\.0|66\.7)%\).* Nothing needs you\.", sentence
     )
-    for stands in ("Vendor <small>fine", "Callbacks <small>fine", "Budget <small>none"):
+    for stands in ("Vendor <small>no calls", "Callbacks <small>none yet", "Budget <small>not set"):
         assert stands in page
 
 
@@ -80,9 +80,40 @@ def test_a_tab_divides_the_page_by_another_property(known: Shop) -> None:
     assert 'aria-label="By device"' in chosen
     assert ">Launches by hour</h2>" in chosen  # the chart stays
     rows = re.findall(
-        r'class="key"><a href="[^"]+">(\w+)</a><svg[^>]+><rect width="([\d.]+)%"', chosen
+        r'class="key" dir="auto"><a href="[^"]+">(\w+)</a><svg[^>]+><rect width="([\d.]+)%"', chosen
     )
     assert rows == [("phone", "100.0"), ("desktop", "66.7")]
+
+
+def test_a_time_in_which_nothing_happened_says_so_in_a_line(known: Shop) -> None:
+    page = log_in_once(known).get(f"{known.url}/dashboard/?from=2020-01-01&to=2020-01-07").text
+    assert "Nothing happened on these days. The first try-on was on 2026-10-31." in page
+    for part in ('id="funnel"', 'id="endings"', 'id="times"', 'id="by"', 'id="over-time-chart'):
+        assert part not in page
+
+
+def test_a_table_is_searched_and_says_so_where_nothing_is_found(known: Shop) -> None:
+    browser, asked = log_in_once(known), "from=2026-11-01&to=2026-11-02"
+    page = browser.get(f"{known.url}/dashboard/by/locale?{asked}&search=germ").text
+    assert re.findall(r'class="key" dir="auto"><a [^>]+>(\w+)</a> <small>(\w+)<', page) == [
+        ("German", "de")
+    ]
+    assert 'name="search" value="germ"' in page
+    none = browser.get(f"{known.url}/dashboard/by/locale?{asked}&search=<b>").text
+    assert "None has “<bdi>&lt;b&gt;</bdi>” in its name." in none
+
+
+def test_an_open_page_is_drawn_anew_as_soon_as_something_happened(
+    shop: Shop, merchant: requests.Session
+) -> None:
+    def clicks() -> list[str]:
+        address = f"{shop.url}/dashboard/first?range=today&product_id={product_id}"
+        return re.findall(r"<p class=\"sentence\".*?>(.+?),", merchant.get(address).text)
+
+    product_id = unique()
+    for number in ("1 click", "2 clicks", "3 clicks"):
+        shop.click(product_id)
+        assert clicks() == [f"{number} so far"]
 
 
 @pytest.mark.parametrize("asked", ["chart=x", "chart=clicks&chart=opened", "chart=abandoned"])

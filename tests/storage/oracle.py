@@ -24,6 +24,7 @@ valid AS (
 ),
 base AS (
     SELECT attempt, any_value(at_day) AS day, any_value(at_hour) AS hour,
+        any_value(at_clock) AS clock,
         max(props->>'product_id') FILTER (name = 'click') AS product,
         max(props->>'category') FILTER (name = 'click') AS category,
         max(props->>'locale') FILTER (name = 'click') AS locale,
@@ -73,7 +74,7 @@ joined AS (
 attempts AS (
     SELECT *, opened_at IS NOT NULL OR o = 'completed' AS is_opened FROM joined
 )
-SELECT day, hour, coalesce(product, '') AS product, coalesce(category, '') AS category,
+SELECT day, hour, clock, o, coalesce(product, '') AS product, coalesce(category, '') AS category,
     coalesce(locale, '') AS locale, coalesce(device, '') AS device,
     coalesce(channel, '') AS channel, coalesce(offered, '') AS offered,
     0 AS impressions, 1 AS clicks,
@@ -89,8 +90,9 @@ SELECT day, hour, coalesce(product, '') AS product, coalesce(category, '') AS ca
         WHEN opened_at >= ended_at THEN 0 END AS complete_ms
 FROM attempts
 UNION ALL
-SELECT at_day, at_hour, coalesce(props->>'product_id', ''), coalesce(props->>'category', ''),
-    coalesce(props->>'locale', ''), coalesce(props->>'device', ''), '', '',
+SELECT at_day, at_hour, at_clock, '', coalesce(props->>'product_id', ''),
+    coalesce(props->>'category', ''), coalesce(props->>'locale', ''),
+    coalesce(props->>'device', ''), '', '',
     1, 0, false, false, 0, false, false, false, false, false, false, false, false, NULL, NULL
 FROM events WHERE name = 'impression' AND coalesce((props->>'bot')::INT, 0) = 0
 """
@@ -115,26 +117,40 @@ SELECT {period}, metric, channel, round(8 * log2(greatest(1, ms)))::INT AS bucke
     UNION ALL SELECT day, 'vendor', '', duration_ms FROM calls WHERE tries > 0
 ) WHERE ms IS NOT NULL GROUP BY ALL
 """
+# Who reached each step, and of whom that is known; by day, hours since its midnight, and offer.
+RATES = """
+SELECT day, clock, offered,
+    count(*) FILTER (created), count(*) FILTER (created OR create_failed),
+    count(*) FILTER (opened), count(*) FILTER (opened OR ended),
+    count(*) FILTER (completed), count(*) FILTER (opened AND ended),
+    count(*) FILTER (completed), count(*) FILTER (create_failed OR ended)
+FROM (SELECT *, o NOT IN ('open', 'create_failed') AS ended FROM facts)
+WHERE clicks = 1 GROUP BY day, clock, offered
+"""
 READ = "SELECT * FROM read_json(?, format = 'newline_delimited', columns = {})"
 EVENT = {
     "key": "VARCHAR", "name": "VARCHAR", "attempt": "VARCHAR", "received": "BIGINT",
-    "props": "JSON", "at_day": "VARCHAR", "at_hour": "BIGINT",
+    "props": "JSON", "at_day": "VARCHAR", "at_hour": "BIGINT", "at_clock": "BIGINT",
 }  # fmt: skip
 CALL = {"day": "VARCHAR", "duration_ms": "BIGINT", "tries": "BIGINT"}
 
 
 def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of every table of totals, as they should be."""
+    """The rows of every table of totals, as they should be, and of RATES."""
 
     def day(at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms // 1000, zone).strftime("%Y-%m-%d")
+
+    def clock(at_ms: int) -> int:
+        midnight = datetime.fromisoformat(day(at_ms)).replace(tzinfo=zone)
+        return int(at_ms // 1000 - midnight.timestamp()) // 3600
 
     events, calls = [], []
     with closing(connect(path)) as db:
         rows = db.execute("SELECT dedupe_key, name, attempt_id, received_ms, props FROM events")
         for key, name, attempt, received, props in rows:
             first = int(attempt[:12], 16) if attempt else received
-            where = {"at_day": day(first), "at_hour": first // 3_600_000}
+            where = {"at_day": day(first), "at_hour": first // 3_600_000, "at_clock": clock(first)}
             event = {"key": key, "name": name, "attempt": attempt, "received": received}
             events.append(event | where | {"props": json.loads(props)})
         for at, duration, tries in db.execute(
@@ -154,4 +170,5 @@ def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
         }
         for name, period in (("histograms", "day"), ("histograms_month", "substr(day, 1, 7)")):
             counted[name] = duck.execute(HISTOGRAMS.format(period=period)).fetchall()
+        counted["rates"] = duck.execute(RATES).fetchall()
     return {table: sorted(rows) for table, rows in counted.items()}

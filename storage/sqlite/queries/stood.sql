@@ -17,7 +17,7 @@ SELECT
     outcome = 'expired' AND was_opened AS expired_unreported,
     0 AS launch_ms_sum,
     0 AS complete_ms_sum,
-    outcome = 'open' AND was_opened AS underway
+    outcome IN ('open', 'create_failed') AND was_opened AS underway
 FROM (
     SELECT
         *,

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import date
+from itertools import chain, pairwise, product
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -10,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from storage.events import Entry
+from proxy.numbers.comparison import reached
+from storage.events import LATEST_MS, Entry
 from storage.funnel import TOTALS
+from storage.numbers import Scope
 from storage.sqlite.maintenance import SQLiteMaintenance as Maintenance
 from storage.sqlite.store import SQLiteStore
 from tests.storage import oracle
@@ -44,6 +47,23 @@ def workers() -> Iterator[list[Connection]]:
         process.join()
 
 
+STEPS = ("created", "opened", "completed", "whole_rate")
+
+
+def rates_by_hour(store: SQLiteStore, days: set[str]) -> list[tuple[object, ...]]:
+    """Who reached each step of the page, and of whom it is known, by the hour."""
+    found: list[tuple[object, ...]] = []
+    with store.numbers() as numbers:
+        for day, offered in product(sorted(map(date.fromisoformat, days)), ("", "direct", "qr")):
+            scope = Scope(day, day, {"offered": offered})
+            hours = numbers.hours(scope, LATEST_MS)[str(day)]
+            for hour, counts in enumerate(hours):
+                pairs = chain.from_iterable(reached(counts, step) for step in STEPS)
+                if counts["clicks"]:
+                    found.append((str(day), hour, offered, *pairs))
+    return sorted(found)
+
+
 SEEDS = [
     *range(24),
     *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(24, 1_200)),
@@ -70,6 +90,7 @@ def test_any_order_any_repetition_any_split_gives_the_oracles_figures(
         assert worker.recv() == "done"
 
     expected = oracle.recount(shuffled, ZoneInfo(zone))
+    rates = expected.pop("rates")
     assert {name: table(shuffled, name) for name in TABLES} == expected
 
     straight = tmp_path / "straight.db"
@@ -78,6 +99,7 @@ def test_any_order_any_repetition_any_split_gives_the_oracles_figures(
         assert table(straight, name) == table(shuffled, name), name
 
     store = SQLiteStore(shuffled, ZoneInfo(zone))
+    assert rates_by_hour(store, {str(row[0]) for row in rates}) == rates
     assert Maintenance(store).verify() == []
     Maintenance(store).rebuild()
     assert {name: table(shuffled, name) for name in TABLES} == expected

@@ -17,7 +17,8 @@ COUNTS = (
     "abandoned", "failed", "cancelled", "other", "expired_unlaunched", "expired_unreported",
     "launch_ms_sum", "complete_ms_sum",
 )  # fmt: skip
-KEY_TYPE = {"utc_hour": "INTEGER", "bucket": "INTEGER"}
+# What a worker of an earlier version writes meanwhile has a default in the columns of this one.
+KEY_TYPE = {"utc_hour": "INTEGER", "bucket": "INTEGER", "offered": "TEXT DEFAULT ''"}
 
 
 def unknown(db: Database) -> list[str]:

@@ -29,10 +29,12 @@ from proxy.cli.context import (
 from proxy.cli.drawing import Line, Pen, chart, pen
 from proxy.cli.first import changed, read, wrapped
 from proxy.numbers import exports, overview, timeline
+from proxy.numbers.answers import answer
 from proxy.numbers.definitions import label
-from proxy.numbers.questions import BY, LIMIT, NONE, Question, answer, today
+from proxy.numbers.questions import BY, LIMIT, NONE, Question, today
 from proxy.numbers.sentence import sentence
 from storage.database import Database
+from storage.events import now_ms
 from storage.numbers import Counts
 from storage.store import Damaged, Store
 
@@ -57,7 +59,7 @@ def stats(
             put(part)
     elif as_json:
         with database.store.numbers() as numbers:
-            found = answer(numbers, question(numbers.zone, asked))
+            found = answer(numbers, question(numbers.zone, asked), now_ms())
         click.echo(json.dumps(found, indent=2))
     else:
         parts = _drawn(database.store, asked, pen(console))

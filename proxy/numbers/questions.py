@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.funnel import COUNTS, bucket_ms
-from storage.numbers import DIMENSIONS, Counts, Numbers, Scope, answering_table
+from storage.numbers import DIMENSIONS, Counts, Numbers, Scope
 
 BY = (*DIMENSIONS, "day")
 SORTS = (*COUNTS[:-2], "open")
@@ -165,28 +165,6 @@ def _text(name: str, text: str) -> str:
     if len(text) > 300:
         raise BadQuestion(name, "is longer than 300 characters")
     return text
-
-
-def answer(numbers: Numbers, question: Question) -> dict[str, Any]:
-    """Answer a question with the members of `stats.json`."""
-    scope = question.scope
-    by = (question.by,) if question.by else ()
-    rows, more = numbers.by(scope, *by, question.sort, question.limit or LIMIT) if by else ({}, 0)
-    return {
-        "from": str(scope.first),
-        "to": str(scope.last),
-        "timezone": numbers.zone.key,
-        "filters": dict(scope.filters),
-        "totals": numbers.totals(scope),
-        "previous_from": str(question.before.first),
-        "previous_to": str(question.before.last),
-        "previous": numbers.totals(question.before),
-        "by": [{"key": key, **counts} for key, counts in rows.items()],
-        "more": more,
-        "source": "totals" if answering_table(scope, *by) else "attempts",
-        "raw_since": numbers.raw_since or None,
-        "times": [each._asdict() for each in durations(numbers, scope)],
-    }
 
 
 class Durations(NamedTuple):

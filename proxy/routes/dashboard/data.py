@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from flask import Blueprint, Response, jsonify, request
 
 from proxy.numbers import exports, timeline
-from proxy.numbers.questions import BY, RANGES, SORTS, Question, answer
+from proxy.numbers.answers import answer
+from proxy.numbers.questions import BY, RANGES, SORTS, Question
 from proxy.routes.dashboard import listing, question, read
 from proxy.services import services
 from proxy.web.openapi import JSON, STRING, WORDS, Members, object_of, query
 from proxy.web.problems import Problem
+from storage.events import now_ms
 from storage.funnel import COUNTS
 from storage.numbers import DIMENSIONS, LISTED
 
@@ -43,7 +45,7 @@ NUMBERS = {
     "totals": object_of(COUNTED),
     "previous_from": DATE,
     "previous_to": DATE,
-    "previous": object_of(COUNTED),
+    "previous": object_of(COUNTED) | {"type": ["object", "null"]},
     "by": {"type": "array", "items": object_of({"key": STRING, **COUNTED})},
     "more": {"type": "integer", "description": "How many parts the limit left out."},
     "source": {"enum": ["totals", "attempts"]},
@@ -82,9 +84,10 @@ def ask_for_login(response: Response) -> Response:
     **_data({JSON: object_of(NUMBERS)}, *PERIOD, *PARTS, query("limit", "The most parts.")),
 )
 def totals() -> Response:
-    """The counts of a period beside those of the one before, and by a dimension or day."""
+    """The counts of a period beside those of the one before as it stood at the same moment, and by
+    a dimension or day."""
     asked = question()
-    return jsonify(read(lambda numbers: answer(numbers, asked)))
+    return jsonify(read(lambda numbers: answer(numbers, asked, now_ms())))
 
 
 @routes.get(

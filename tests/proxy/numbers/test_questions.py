@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from proxy.numbers.answers import answer
 from proxy.numbers.comparison import count_change, rate_change
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
 from proxy.numbers.overview import Overview, overview, plan_fit, table
@@ -17,7 +18,6 @@ from proxy.numbers.questions import (
     BY,
     RANGES,
     BadQuestion,
-    answer,
     moving,
     percentile,
     read_question,
@@ -186,12 +186,17 @@ def test_an_answer_has_the_members_of_stats_json(store: SQLiteStore) -> None:
     fill(store, 40)
     given = {"range": ["7d"], "by": ["device"], "channel": ["qr"]}
     with store.numbers() as numbers:
-        found = answer(numbers, read_question(given, TUESDAY))
-        whole = answer(numbers, read_question({"range": ["7d"]}, TUESDAY))
+        noon = moment(f"{TUESDAY}T12:00")
+        found = answer(numbers, read_question(given, TUESDAY), noon)
+        whole = answer(numbers, read_question({"range": ["7d"]}, TUESDAY), noon)
+        earlier = answer(numbers, read_question({"range": ["28d"]}, TUESDAY), noon)
     assert found["filters"] == {"channel": "qr"}
     assert (found["from"], found["to"]) == ("2026-11-18", "2026-11-24")
     assert (found["previous_from"], found["previous_to"]) == ("2026-11-11", "2026-11-17")
-    assert (found["totals"]["clicks"], found["previous"]["clicks"]) == (6, 7)
+    # Its day is not over: what came at noon, a week ago, was not there yet.
+    assert (found["totals"]["clicks"], found["previous"]["clicks"]) == (6, 6)
+    assert found["previous"].keys() == found["totals"].keys()
+    assert earlier["previous"] is None  # the shop was not there for all of it
     assert [(row["key"], row["clicks"]) for row in found["by"]] == [("phone", 6)]
     assert (found["more"], found["timezone"], found["raw_since"]) == (0, "UTC", None)
     assert (found["source"], whole["source"]) == ("totals", "totals")
@@ -206,7 +211,7 @@ def test_a_question_that_no_total_answers_is_read_from_the_attempts(store: SQLit
     fill(store, 3)
     given = {"product_id": ["sku-1"], "device": ["phone"]}
     with store.numbers() as numbers:
-        found = answer(numbers, read_question(given, TUESDAY))
+        found = answer(numbers, read_question(given, TUESDAY), moment(f"{TUESDAY}T12:00"))
     assert (found["source"], found["totals"]["clicks"]) == ("attempts", 9)
 
 
@@ -411,7 +416,7 @@ def test_the_sql_of_a_definition_gives_the_figure(store: SQLiteStore, definition
     with store.snapshot() as snapshot:
         scope = Scope(date(2026, 11, 16), TUESDAY)
         question = read_question({"from": [days["first"]], "to": [days["last"]]}, TUESDAY)
-        shown = answer(SQLiteNumbers(snapshot, UTC), question)
+        shown = answer(SQLiteNumbers(snapshot, UTC), question, moment(f"{TUESDAY}T12:00"))
         assert question.scope == scope
     times = {each["metric"]: each["p50_ms"] for each in shown["times"]}
     rates = {"created_rate": 1, "opened_rate": 1 / 2, "completed_rate": 1, "whole_rate": 1 / 2}

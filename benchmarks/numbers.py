@@ -26,6 +26,7 @@ from app import create_app
 from benchmarks import report
 from benchmarks.contenders import Bench
 from proxy.numbers.questions import today
+from proxy.routes.dashboard import pages
 from proxy.settings import load
 from proxy.tryon.keys import new_token
 from proxy.web import access_log
@@ -45,6 +46,7 @@ SELECT count(*), count(created_ms), count(opened_ms), count(*) FILTER (WHERE out
 FROM attempts WHERE bot = 0 AND local_day BETWEEN '{first}' AND '{last}'
 """
 PASSWORD = "benchmark"
+ANEW = "/dashboard/first?chart=clicks"
 PAGES = {
     "default page (30 days)": "/dashboard/",
     "page, 365 days": "/dashboard/?range=365d",
@@ -55,6 +57,9 @@ PAGES = {
     "attempts behind completions, 365 days": "/dashboard/attempts?range=365d&count=completed",
     "attempts behind failures, 365 days": "/dashboard/attempts?range=365d&count=failed",
     "one attempt": "/dashboard/attempts/{attempt}",
+    "what an open page asks for each 3 s": "/dashboard/live.json?after=999999999",
+    "its first screen, drawn for another already": "/dashboard/first",
+    "its first screen, drawn anew": ANEW,
 }
 
 
@@ -125,6 +130,8 @@ def _pages(bench: Bench, small: Path, large: Path, rounds: int) -> None:
 
 
 def _get(client: FlaskClient, address: str) -> None:
+    if address == ANEW:
+        pages.drawn.cache_clear()
     answer = client.get(address, base_url="http://127.0.0.1:8000")
     if answer.status_code != 200:
         raise RuntimeError(f"{address}: {answer.status_code}")

@@ -59,11 +59,19 @@ class Periods(NamedTuple):
     without: list[str]
 
 
+# How attempts of days that are long over stood, by the question: it is asked with each page, and
+# hardly changes.
+Past = dict[tuple[Any, ...], list[tuple[Any, ...]]]
+OVER = timedelta(2)  # after so long no session can end any more
+MINUTE_MS = 60_000
+
+
 class SQLiteNumbers:
     """See `storage.numbers.Numbers`."""
 
-    def __init__(self, db: Connection, zone: ZoneInfo) -> None:
+    def __init__(self, db: Connection, zone: ZoneInfo, past: Past | None = None) -> None:
         self._db = db
+        self._past = {} if past is None else past
         self._terms = Terms.read(db, zone)
         self._newest: str = db.execute(NEWEST).fetchone()[0] or ""  # the last day with anything
 
@@ -231,12 +239,21 @@ class SQLiteNumbers:
             for day, hours in counted.items()
         }
 
-    def _stood(self, scope: Scope, at_ms: int, *by: str) -> Cursor:
+    def _stood(self, scope: Scope, at_ms: int, *by: str) -> list[tuple[Any, ...]]:
+        if str(scope.last + OVER) >= self._newest:
+            return self._read_stood(scope, at_ms, by)
+        filters = frozenset(scope.filters.items())
+        key = (scope.first, scope.last, filters, at_ms // MINUTE_MS, by)
+        if key not in self._past:
+            self._past[key] = self._read_stood(scope, at_ms, by)
+        return self._past[key]
+
+    def _read_stood(self, scope: Scope, at_ms: int, by: tuple[str, ...]) -> list[tuple[Any, ...]]:
         start, end = self._edges(scope)
         values = {"start": f"{start:012x}", "end": f"{min(end, at_ms):012x}", "at_ms": at_ms}
         columns = f"{_columns(by)}{SUMS}, sum(underway)"
         sql = f"SELECT {columns} FROM ({query('stood')}) {_group(by)}"
-        return self._db.execute(sql, values | _filters(scope))
+        return self._db.execute(sql, values | _filters(scope)).fetchall()
 
     def under_way(self, scope: Scope) -> UnderWay:
         values = {"first": str(scope.first), "last": str(scope.last)} | _filters(scope)

@@ -34,7 +34,7 @@ from storage.sqlite.files import Files, assert_belonging, open_locks, share
 from storage.sqlite.jobs import put_job
 from storage.sqlite.locks import TURN
 from storage.sqlite.migrations import migrations, unknown
-from storage.sqlite.numbers import SQLiteNumbers
+from storage.sqlite.numbers import Past, SQLiteNumbers
 from storage.store import (
     Changes,
     Committed,
@@ -93,6 +93,8 @@ class SQLiteStore:
         self.damage = ""
         self._version = -1
         self._idlers: list[Connection] = []
+        self._past: Past = {}  # remembered for a minute
+        self._minute = 0
 
     def _migrate(self) -> None:
         self._writer.execute("PRAGMA wal_checkpoint")  # which notices where the end is missing
@@ -239,8 +241,11 @@ class SQLiteStore:
 
     @contextmanager
     def numbers(self) -> Iterator[Numbers]:
+        minute = int(time.time() // 60)
+        if minute != self._minute:
+            self._past, self._minute = {}, minute
         with self.snapshot() as db:
-            yield SQLiteNumbers(db, self.zone)
+            yield SQLiteNumbers(db, self.zone, self._past)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -105,11 +105,11 @@ def home() -> str:
 def first_screen() -> str:
     """What is read first, for a page that is open: it draws this anew as things happen."""
     version = services().store.position(), now_ms() // DRAWN_MS
-    return _drawn(services(), request.query_string, version)
+    return drawn(services(), request.query_string, version)
 
 
 @lru_cache(maxsize=64)
-def _drawn(_app: Services, _query: bytes, _version: tuple[int, int]) -> str:
+def drawn(_app: Services, _query: bytes, _version: tuple[int, int]) -> str:
     """Draw the first screen once for all who look; what is no event shows in the next minute."""
     return render_template("dashboard/first.html", **_seen(first))
 

@@ -4,6 +4,7 @@
 import json
 import random
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -401,6 +402,26 @@ def test_each_attempt_ends_as_it_is_counted(store: SQLiteStore) -> None:
         counted = [name for name, n in zip(ENDINGS, counts, strict=True) if n]
         assert [ending(attempt)] == (counted or ["open"])
     assert {*seen, "create_failed"} == {*ENDINGS, "open"}
+
+
+def test_how_days_that_are_over_stood_is_read_once_a_minute(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 60.0)
+    long_ago, now = (histories.moment(f"2026-03-{day}T12:00") for day in ("01", "08"))
+    store.commit([Entry((click(attempt_id(at)),)) for at in (long_ago, now)])
+
+    def clicks(day: int, at_ms: int) -> int:
+        with store.numbers() as numbers:
+            scope = Scope(date(2026, 3, day), date(2026, 3, day))
+            return numbers.standing(scope, at_ms)["clicks"]
+
+    assert (clicks(1, now), clicks(8, now + 1)) == (1, 1)
+    store.commit([Entry((click(attempt_id(at, 1)),)) for at in (long_ago, now)])
+    assert (clicks(1, now), clicks(8, now + 1)) == (1, 2)
+    assert clicks(1, now + MINUTE) == 2  # as it stood at another moment
+    monkeypatch.setattr(time, "time", lambda: 120.0)
+    assert clicks(1, now) == 2
 
 
 def test_a_list_leaps_over_days_that_have_none(

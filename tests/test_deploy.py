@@ -66,7 +66,8 @@ def listens(port: int) -> bool:
 class Proxy:
     """A running sample, with the app behind it and a certificate for localhost."""
 
-    def __init__(self, name: str, home: Path) -> None:
+    def __init__(self, name: str, home: Path, patience: str = "0s") -> None:
+        self.patience = patience  # Caddy's with an app that is not there
         self.port, self.app_port, self.home = free_port(), free_port(), home
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         make_certificate(home)
@@ -180,6 +181,7 @@ def caddy(proxy: Proxy) -> list[str]:
         "{$SITE:tryon.shop.example} {": f"https://localhost:{proxy.port} {{\n"
         f"\tbind 127.0.0.1\n\ttls {home}/cert.pem {home}/key.pem",
         "{$APP:127.0.0.1:8000}": f"127.0.0.1:{proxy.app_port}",
+        "lb_try_duration 10s": f"lb_try_duration {proxy.patience}",
     }
     (home / "Caddyfile").write_text(changed("Caddyfile", changes))
     return [which("caddy"), "run", "--adapter", "caddyfile", "--config", f"{home}/Caddyfile"]
@@ -328,6 +330,23 @@ def test_no_key_gets_into_a_log_even_while_the_app_is_down(proxy: Proxy) -> None
     assert KEY not in logs
     assert "/go/-" in logs
     assert re.search(r"/sessions/-/cancel", logs)
+
+
+@pytest.mark.slow
+def test_behind_caddy_a_callback_waits_for_an_app_that_is_started_anew(tmp_path: Path) -> None:
+    if why := missing("caddy"):
+        pytest.skip(why)
+    proxy = Proxy("caddy", tmp_path, patience="60s")
+    try:
+        proxy.start("proxy")
+        with proxy.connect() as tls:
+            head = b"POST /callbacks/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
+            tls.sendall(head)
+            proxy.start("app")
+            assert tls.recv(4_096).startswith(b"HTTP/1.1 200")
+        assert len([line for line in proxy.seen() if line.startswith("POST /callbacks/a")]) == 1
+    finally:
+        proxy.stop("proxy", "app")
 
 
 def test_systemd_reads_the_unit() -> None:

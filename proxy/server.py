@@ -6,8 +6,9 @@ share what the master has when it forks them.
 """
 
 import re
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import count
 from types import FrameType
@@ -50,9 +51,9 @@ class CannotStart(Exception):
     """The app cannot be served; the message says why and what to do."""
 
 
-def usable_settings() -> Settings:
+def usable_settings(*, reads: bool = True) -> Settings:
     """Load the settings, check what each worker would fail at, and keep for the workers what is the
-    same for all.
+    same for all. Unless it `reads`, a changed catalogue has been read already.
 
     :raises CannotStart: with all that is wrong.
     """
@@ -63,7 +64,7 @@ def usable_settings() -> Settings:
             raise CannotStart(f"TRYON_DATABASE: there is no folder {folder.absolute()}")
         if folders := unwritable(settings.database):
             raise CannotStart(f"Must be writable: {'; '.join(folders)}")
-        apart.prepare(settings)
+        apart.prepare(settings, reads=reads)
     except SettingsError as error:
         raise CannotStart("\n".join([*error.problems, "`tryon doctor` says more."])) from None
     except CatalogError as error:
@@ -243,11 +244,23 @@ class Master(Arbiter):  # type: ignore[misc]
     ends in order where no worker can boot."""
 
     _halts = False
+    _reader: subprocess.Popen[bytes] | None = None
 
     def reload(self) -> None:
+        """Reload, once a catalogue that has changed is read: a large one takes a minute, in which
+        workers may have to be killed or started."""
+        has_read = self._reader is not None
+        if not has_read:
+            with suppress(SettingsError):  # which are told below
+                self._reader = apart.begin(load())
+        if self._reader is None or self._reader.poll() is not None:
+            self._reader = None
+            self._reload(reads=not has_read)
+
+    def _reload(self, *, reads: bool) -> None:
         # When gunicorn reads its configuration again it is too late: an error there ends it.
         try:
-            usable_settings()
+            usable_settings(reads=reads)
         except CannotStart as error:
             self.log.error("Nothing was reloaded:\n%s", error)
         else:
@@ -262,6 +275,8 @@ class Master(Arbiter):  # type: ignore[misc]
             if not self._halts:
                 self._halts = True
                 raise
+        if self._reader and self._reader.poll() is not None:
+            self.reload()
 
 
 def when_ready(arbiter: Arbiter) -> None:

@@ -248,3 +248,42 @@ def test_a_connection_is_closed_after_a_thousand_requests(shop: Shop) -> None:
             last += more
     assert last.count(b"HTTP/1.1 200 OK") == 1
     assert b"Connection: close" in last
+
+
+def children(shop: Shop) -> tuple[set[int], set[int]]:
+    """The server's workers, and the processes in which it has a catalogue read."""
+    pids, readers = {*shop.workers()}, set()
+    for pid in pids:
+        with suppress(FileNotFoundError):
+            if b"proxy.catalog.refreshing" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                readers.add(pid)
+    return pids - readers, readers
+
+
+@pytest.mark.slow
+def test_a_reload_that_reads_a_catalogue_holds_up_no_worker(tmp_path: Path, vendor: Vendor) -> None:
+    old, new = unique(), unique()
+    catalog = tmp_path / "products.csv"
+    catalog.write_text(f"product_id,category\n{old},footwear\n")
+    with running_shop(tmp_path, vendor, **ALONE, TRYON_CATALOG=str(catalog)) as shop:
+        (worker,) = shop.workers()
+        # So many that nobody has read them before their reader is stopped.
+        many = "".join(f"p{number},footwear\n" for number in range(400_000))
+        catalog.write_text(f"product_id,category\n{many}")
+        shop.process.send_signal(signal.SIGHUP)
+        (reader,) = eventually(lambda: children(shop)[1])
+        os.kill(reader, signal.SIGSTOP)
+        os.kill(worker, signal.SIGKILL)
+        (another,) = eventually(lambda: children(shop)[0] - {worker})
+        shop.http.close()
+        eventually(lambda: responds(f"{shop.url}/healthz"))
+        assert shop.click(old).status_code == 201
+        os.kill(reader, signal.SIGKILL)
+        eventually(lambda: "products.csv: it could not be read" in shop.logged())
+        assert children(shop) == ({another}, set())
+        catalog.write_text(f"product_id,category\n{new},footwear\n")
+        shop.process.send_signal(signal.SIGHUP)
+        eventually(lambda: another not in shop.workers())
+        shop.http.close()
+        eventually(lambda: responds(f"{shop.url}/healthz"))
+        assert shop.click(new).status_code == 201

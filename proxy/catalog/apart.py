@@ -2,7 +2,9 @@
 waits for it."""
 
 import logging
+import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 from proxy.background import call_apart
 from proxy.catalog.entries import CatalogError
@@ -12,18 +14,32 @@ from proxy.settings import Settings
 log = logging.getLogger("tryon.catalog")
 
 
-def prepare(settings: Settings) -> None:
-    """Have a copy of the products as the file is now; of a URL the workers will have one.
+def begin(settings: Settings) -> subprocess.Popen[bytes] | None:
+    """Have the file read without waiting for that; None where there is nothing to read, or another
+    process reads it."""
+    source = source_of(settings)
+    if source is None or isinstance(source.where, str) or is_current(source):
+        return None
+    with source.turn(wait=False) as turn:
+        return None if turn is None else _start(source, turn)
+
+
+def prepare(settings: Settings, *, reads: bool = True) -> None:
+    """Have a copy of the products as the file is now, and unless it `reads`, as it has been read;
+    of a URL the workers will have one.
 
     :raises CatalogError: it cannot be used; a copy that was there before stays.
     """
     source = source_of(settings)
     if source is None:
         return
+    if isinstance(source.where, Path):  # else it starts whatever is the matter elsewhere
+        _prepare(source, reads=reads)
     source.remove_others()
-    if isinstance(source.where, str):
-        return  # the app starts whatever is the matter elsewhere, and clicks are told
-    if not is_current(source):
+
+
+def _prepare(source: Source, *, reads: bool) -> None:
+    if reads and not is_current(source):
         with source.turn(wait=True) as turn:
             refresh(source, turn)
     state = source.state()
@@ -45,5 +61,9 @@ def is_current(source: Source) -> bool:
 
 def refresh(source: Source, turn: int | None) -> None:
     """Read the source in a process of its own, to which the turn goes too, and wait for its end."""
+    _start(source, turn).wait()
+
+
+def _start(source: Source, turn: int | None) -> subprocess.Popen[bytes]:
     inherited = [] if turn is None else [turn]
-    call_apart("proxy.catalog.refreshing", "refresh", source, pass_fds=inherited).wait()
+    return call_apart("proxy.catalog.refreshing", "refresh", source, pass_fds=inherited)

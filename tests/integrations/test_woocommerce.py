@@ -43,6 +43,13 @@ PRODUCTS: list[dict[str, Any]] = [
         "categories": ["Shoes"],
         "variations": [{"size": str(size), "sku": f"COURT-{size}"} for size in range(20, 51)],
     },
+    {
+        "name": "Field Shoe",  # in block themes, with the block Add to Cart + Options
+        "sku": "FIELD",
+        "categories": ["Shoes"],
+        "form": "options",
+        "variations": [{"size": "42", "sku": "FIELD-42"}, {"size": "43", "sku": "FIELD-43"}],
+    },
     {"name": "Sold Out", "sku": "OUT", "categories": ["Shoes"], "stock": "outofstock"},
     {"name": "Hat", "sku": "HAT", "categories": ["Hats"]},
 ]
@@ -94,7 +101,7 @@ def tryon(site: Site, tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) 
         "TRYON_CLICK_SECRET": SECRET,
     }
     with running_shop(folder, vendor, **settings) as shop:
-        settings_are_well(shop, "WooCommerce, CSV: 37 products")
+        settings_are_well(shop, "WooCommerce, CSV: 40 products")
         yield shop
 
 
@@ -215,6 +222,25 @@ def test_it_follows_a_variation_that_the_page_asks_the_server_for(
     expect(button).to_have_attribute("product-id", "COURT-50")
     press(page)
     assert vendor.sessions("COURT-50")
+
+
+def test_it_follows_the_block_that_tells_of_nothing(
+    site: Site, tryon: Shop, vendor: Vendor, page: Page
+) -> None:
+    site.php(f"switch_theme('{BLOCKS[site.source]}');")
+    set_up(site, tryon)
+    page.goto(site.product("Field Shoe"))
+    button, size = page.locator("try-on-button"), page.get_by_label("Size")
+    expect(button).to_have_attribute("product-id", "FIELD")
+    size.select_option("42")
+    expect(button).to_have_attribute("product-id", "FIELD-42")
+    press(page)
+    assert vendor.sessions("FIELD-42")
+    page.keyboard.press("Escape")
+    size.select_option("43")
+    expect(button).to_have_attribute("product-id", "FIELD-43")
+    size.select_option("Choose")
+    expect(button).to_have_attribute("product-id", "FIELD")
 
 
 def test_what_the_page_shows_is_in_the_catalogue_and_signed(site: Site, tryon: Shop) -> None:

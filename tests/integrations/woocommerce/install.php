@@ -12,6 +12,9 @@ require "$folder/wp-load.php";
 require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 require_once ABSPATH . 'wp-admin/includes/plugin.php';
 
+$GLOBALS['@pdo']->exec('PRAGMA synchronous = OFF'); // SQLite's connection; nothing here has to last
+
+add_filter('pre_wp_mail', '__return_true');
 // It would ask itself whether addresses can be pretty; nobody serves it yet.
 add_filter('pre_http_request', fn() => new WP_Error('offline', 'offline'));
 wp_install('Fern & Field', 'admin', 'admin@shop.example', true, '', 'password');
@@ -48,6 +51,7 @@ function product(array $fields, string $type, int $parent = 0): int
 {
     $meta = ['_sku' => $fields['sku'] ?? '', 'attribute_size' => $fields['size'] ?? ''];
     $meta['_stock_status'] = $fields['stock'] ?? 'instock';
+    $meta['_form'] = $fields['form'] ?? '';
     $id = wp_insert_post([
         'post_type' => $type,
         'post_title' => $fields['name'],
@@ -71,7 +75,8 @@ foreach (json_decode($products, true) as $fields) {
 
 // What WooCommerce's template of block themes comes down to.
 $blocks = '<!-- wp:template-part {"slug":"header"} /--><!-- wp:post-title {"level":1} /-->'
-    . '<!-- wp:woocommerce/add-to-cart-form /--><!-- wp:template-part {"slug":"footer"} /-->';
+    . '<!-- wp:woocommerce/add-to-cart-form /--><!-- wp:woocommerce/add-to-cart-with-options /-->'
+    . '<!-- wp:template-part {"slug":"footer"} /-->';
 foreach (wp_get_themes() as $theme) {
     if ($theme->is_block_theme()) {
         $template = ['post_type' => 'wp_template', 'post_name' => 'single-product', 'post_status' => 'publish'];

@@ -115,15 +115,48 @@ function stand_in_types(): void
 add_action('init', 'stand_in_types', 5);
 
 add_action('init', function (): void {
-    register_block_type('woocommerce/add-to-cart-form', [
-        'render_callback' => function (): string {
-            ob_start();
-            do_action('woocommerce_' . stand_in_product()->get_type() . '_add_to_cart');
-            return ob_get_clean();
-        },
-    ]);
+    $blocks = ['add-to-cart-form' => 'stand_in_form', 'add-to-cart-with-options' => 'stand_in_options'];
+    foreach ($blocks as $name => $callback) {
+        register_block_type("woocommerce/$name", [
+            'render_callback' => function () use ($callback): string {
+                ob_start();
+                $callback(stand_in_product());
+                return ob_get_clean();
+            },
+        ]);
+    }
     do_action('before_woocommerce_init');
 });
+
+/** A product here has one of the two forms that templates of block themes can have. */
+function stand_in_has_options(WC_Product $product): bool
+{
+    return get_post_meta($product->get_id(), '_form', true) === 'options';
+}
+
+function stand_in_form(WC_Product $product): void
+{
+    if (!stand_in_has_options($product)) {
+        do_action('woocommerce_' . $product->get_type() . '_add_to_cart');
+    }
+}
+
+/** "Add to Cart + Options": the hooks of the form, no events, and the choice in a hidden field. */
+function stand_in_options(WC_Product $product): void
+{
+    if (!stand_in_has_options($product)) {
+        return;
+    }
+    echo '<form class="wp-block-add-to-cart-with-options"><select aria-label="Size" onchange="';
+    echo 'this.form.elements.variation_id.value = this.value"><option value="">Choose</option>';
+    foreach (array_map('wc_get_product', $product->get_children()) as $child) {
+        printf('<option value="%d">%s</option>', $child->get_id(), esc_html($child->get_size()));
+    }
+    echo '</select>';
+    do_action('woocommerce_after_add_to_cart_button');
+    printf('<input type="hidden" name="product_id" value="%d">', $product->get_id());
+    echo '<input type="hidden" name="variation_id"></form>';
+}
 
 add_action('admin_menu', function (): void {
     add_menu_page('WooCommerce', 'WooCommerce', 'manage_woocommerce', 'woocommerce', '__return_null');
@@ -190,6 +223,7 @@ add_action('woocommerce_variable_add_to_cart', function (): void {
     do_action('woocommerce_before_add_to_cart_button');
     echo '<button type="submit" class="single_add_to_cart_button button alt">Add to cart</button>';
     do_action('woocommerce_after_add_to_cart_button');
+    printf('<input type="hidden" name="product_id" value="%d">', $product->get_id());
     echo '<input type="hidden" name="variation_id" class="variation_id" value="0"></div></form>';
     do_action('woocommerce_after_add_to_cart_form');
 });

@@ -65,13 +65,31 @@ final class Button
             return '';
         }
         $this->load($product);
-        $ours = ['data-product' => $product->get_id(), 'data-itself' => wp_json_encode($this->told($offer))];
         return sprintf(
             '<try-on-button%s><a class="button wp-element-button" href="%s">%s</a></try-on-button>',
-            self::written($offer->attributes() + ($product->is_type('variable') ? $ours : [])),
+            self::written($offer->attributes() + $this->variations($product, $offer)),
             esc_url($offer->link()),
             esc_html($this->settings->label ?: __('Try it on', 'try-on-button'))
         );
+    }
+
+    /**
+     * What the script offers in place of this. WooCommerce's form tells of each variation; the block of
+     * block themes tells of none, and has all of them in its page, however many.
+     *
+     * @return array<string, string|int>
+     */
+    private function variations(WC_Product $product, Offer $offer): array
+    {
+        if (!$product->is_type('variable')) {
+            return [];
+        }
+        $all = ['' => $this->told($offer)];
+        foreach (wp_is_block_theme() ? $product->get_children() : [] as $id) {
+            $variation = wc_get_product($id);
+            $all += $variation ? [$id => $this->told(new Offer($this->settings, $variation))] : [];
+        }
+        return ['data-product' => $product->get_id(), 'data-variations' => wp_json_encode($all)];
     }
 
     /** @param array<string, string|int> $attributes */

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -70,6 +71,18 @@ def spread(count: int, act: Callable[[int], T], workers: int = 16) -> list[T]:
     """Do something many times, a few at a time."""
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(act, range(count)))
+
+
+def asking(
+    shop: Shop, questions: Iterable[tuple[str, str, str | None, dict[str, str]]]
+) -> Iterator[tuple[int, bytes]]:
+    """Ask many things (method, path, body, headers) over one connection, as a script does, and in
+    less time than with `requests`; status and body of each answer."""
+    with closing(HTTPConnection(urlsplit(shop.url).netloc, timeout=60)) as connection:
+        for method, path, body, headers in questions:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            yield answer.status, answer.read()
 
 
 def counted(values: Iterable[T]) -> dict[T, int]:

@@ -20,7 +20,7 @@ from tests.servers import (
     running_shop,
     unique,
 )
-from tests.wire import assert_whole, at_once, counted, http, post, rows, spread
+from tests.wire import asking, assert_whole, at_once, counted, http, post, rows, spread
 
 
 def click(
@@ -231,19 +231,18 @@ def test_ten_thousand_spoofed_clicks_cost_no_more_than_the_limits_say(
 
         def burst(client: int) -> list[int]:
             """Many clicks over one connection, as a script sends them, each as someone else."""
-            statuses = []
-            with http() as session:
-                for n in range(625):
-                    body = {"product_id": product_id, "category": "footwear"}
-                    headers = {
-                        "Origin": shop.origin,
-                        "User-Agent": f"{DESKTOP} {uuid.uuid4()}",
-                        "X-Forwarded-For": f"10.{client}.{n >> 8}.{n & 255}",
-                        "X-Real-IP": f"10.{client}.{n >> 8}.{n & 255}",
-                    }
-                    answer = session.post(f"{shop.url}/sessions", json=body, headers=headers)
-                    statuses.append(answer.status_code)
-            return statuses
+            body = json.dumps({"product_id": product_id, "category": "footwear"})
+            clicks = []
+            for n in range(625):
+                headers = {
+                    "Origin": shop.origin,
+                    "Content-Type": "application/json",
+                    "User-Agent": f"{DESKTOP} {uuid.uuid4()}",
+                    "X-Forwarded-For": f"10.{client}.{n >> 8}.{n & 255}",
+                    "X-Real-IP": f"10.{client}.{n >> 8}.{n & 255}",
+                }
+                clicks.append(("POST", "/sessions", body, headers))
+            return [status for status, _ in asking(shop, clicks)]
 
         found = counted(status for statuses in spread(16, burst) for status in statuses)
         assert found == {201: 40, 429: 9_960}

@@ -18,7 +18,7 @@ from proxy.upstream.readings import MOST_PLACES, Reading, places
 from storage.numbers import Numbers
 
 MOST_CALLBACKS = 2_000  # the newest that are looked at
-MOST_BYTES = 16 * 1024**2  # of them together
+MOST_BYTES = 8 * 1024**2  # of them together
 AT_ONCE = 100
 MOST_SHAPES = 5
 MOST_WORDS = 20

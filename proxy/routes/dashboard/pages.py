@@ -10,7 +10,7 @@ from proxy.numbers.definitions import DEFINITIONS
 from proxy.numbers.overview import STEPS, First, first, overview, table
 from proxy.numbers.questions import today
 from proxy.numbers.sentence import facts, sentence, spending, statuses
-from proxy.routes.dashboard import guard, question, read, searched
+from proxy.routes.dashboard import demand_known, guard, question, read, searched
 from proxy.services import Services, services
 from proxy.tryon.limits import LimitReached
 from proxy.upstream.outcomes import CHOICES, OUTCOMES, normal_word
@@ -144,12 +144,14 @@ def breakdown(by: str) -> str:
 @routes.get("/definitions")
 def definitions() -> str:
     """What each figure means."""
+    demand_known()
     return render_template("dashboard/definitions.html", definitions=DEFINITIONS)
 
 
 @routes.get("/words")
 def words() -> str:
     """The vendor's words that no mapping knows."""
+    demand_known("mapped")
     mapping = services().store.mapping()
     unknown = read(lambda numbers: numbers.rows("unknown_words"))
     return render_template(

@@ -141,6 +141,23 @@ def written(product_id: str) -> str:
     return "\\(none)" if product_id == "(none)" else product_id
 
 
+@pytest.mark.parametrize(
+    "page",
+    ["", "first", "by/product_id", "attempts", f"attempts/{'0' * 32}", "words", "callbacks",
+     "settings", "definitions"],
+)  # fmt: skip
+def test_what_a_page_is_not_asked_for_is_refused_by_name(known: Shop, page: str) -> None:
+    browser = log_in_once(known)
+    for asked in ("x=1", "x=1&x=2", "%00=%ff", "%3Cscript%3E=1", "x" * 4_000 + "=1"):
+        answer = browser.get(
+            f"{known.url}/dashboard/{page}?{asked}", headers={"Accept": "text/html"}
+        )
+        assert answer.status_code == 400, asked
+        assert "is not known here" in answer.text
+        assert "<script>" not in answer.text
+        assert len(answer.text) < 20_000
+
+
 # --- Words ----------------------------------------------------------------------------------------
 
 

@@ -234,6 +234,23 @@ def running_shop(
 
 
 @contextmanager
+def all_running(folder: Path, vendor: Vendor, **settings: str) -> Iterator[Shop]:
+    """The same, once each worker has its files open: one that starts while a test takes them away
+    has others, or none."""
+
+    def has_files(pid: int) -> bool:
+        with suppress(OSError):
+            opened = [file.readlink().name for file in Path(f"/proc/{pid}/fd").iterdir()]
+            return "tryon.db-counters" in opened  # the last of them
+        return False
+
+    with running_shop(folder, vendor, **settings) as shop:
+        number = int(shop.environ["TRYON_WORKERS"])
+        eventually(lambda: sum(map(has_files, shop.workers())) == number)
+        yield shop
+
+
+@contextmanager
 def running_demo(folder: Path) -> Iterator[tuple[Shop, Vendor]]:
     """The demo shop with its catalogue, which the vendor's simulator knows too."""
     port = free_port()

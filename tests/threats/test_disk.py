@@ -19,6 +19,7 @@ from tests.servers import (
     DESKTOP,
     Shop,
     Vendor,
+    all_running,
     eventually,
     running_shop,
     unique,
@@ -41,7 +42,7 @@ def full_disk(shop: Shop) -> Iterator[None]:
 
 
 def test_a_full_disk_is_said_and_nothing_false_is(tmp_path: Path, vendor: Vendor) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with all_running(tmp_path, vendor) as shop:
         product_id, other = unique(), unique()
         session = shop.click(product_id).json()
         with full_disk(shop):
@@ -139,7 +140,7 @@ def test_a_stopped_process_that_holds_writers_off_is_named_and_none_waits_for_ev
 def test_a_disk_that_fills_up_now_and_then_never_makes_a_false_answer(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with all_running(tmp_path, vendor) as shop:
         product_id = unique()
         with clicking(shop, product_id) as found:
             for _ in range(5):

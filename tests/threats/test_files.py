@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import ALONE, Shop, Vendor, eventually, http, running_shop, unique
+from tests.servers import ALONE, Shop, Vendor, all_running, eventually, http, running_shop, unique
 from tests.wire import assert_whole, click_of, post
 
 
@@ -46,7 +46,7 @@ def assert_nothing_is_acknowledged(shop: Shop, vendor: Vendor, product_id: str, 
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory, vendor: Vendor) -> Iterator[Shop]:
     """A shop whose files each test puts back."""
-    with running_shop(tmp_path_factory.mktemp("moved"), vendor) as shop:
+    with all_running(tmp_path_factory.mktemp("moved"), vendor) as shop:
         yield shop
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_acknowledged_while_a_file_is_not_at_its_path(
 def test_nothing_is_acknowledged_once_a_file_is_cut_off(
     tmp_path: Path, vendor: Vendor, file: str, rest: float
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with all_running(tmp_path, vendor) as shop:
         product_id = unique()
         shop.click(product_id)
         assert readiness(shop) == (200, "ok")
@@ -83,7 +83,7 @@ def test_nothing_is_acknowledged_once_a_file_is_cut_off(
 def test_a_budget_does_not_begin_anew_where_its_counters_are_deleted(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor, TRYON_DAILY_SESSIONS="3") as shop:
+    with all_running(tmp_path, vendor, TRYON_DAILY_SESSIONS="3") as shop:
         product_id = unique()
         assert {shop.click(product_id).status_code for _ in range(2)} == {201}
         for counters in tmp_path.glob("tryon.db-counters*"):
@@ -106,7 +106,7 @@ def test_a_budget_does_not_begin_anew_where_its_counters_are_deleted(
 def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with all_running(tmp_path, vendor) as shop:
         product_id = unique()
         session = shop.click(product_id).json()
         for file in filter(Path.is_file, tmp_path.glob("tryon.db*")):
@@ -126,7 +126,7 @@ def test_what_was_stored_in_deleted_files_is_kept_and_can_be_restored(
 def test_what_was_stored_is_kept_though_nobody_stores_anything_more(
     tmp_path: Path, vendor: Vendor
 ) -> None:
-    with running_shop(tmp_path, vendor) as shop:
+    with all_running(tmp_path, vendor) as shop:
         session = shop.click(unique()).json()
         shop.database.unlink()
         (rescued,) = eventually(lambda: [*tmp_path.glob("tryon.db.rescued-*")])

@@ -258,6 +258,8 @@ SCREENS = [
     Screen("dashboard empty", dashboard(EMPTY)),
     Screen("dashboard by product", dashboard("by/product_id")),
     Screen("dashboard by day", dashboard("by/day")),
+    Screen("dashboard by offered", dashboard("?by=offered#by")),
+    Screen("dashboard by product searched", dashboard("by/product_id?search=boot")),
     Screen("dashboard attempts", dashboard("attempts")),
     Screen("dashboard attempts found", dashboard("attempts?search=sim")),
     Screen("dashboard attempts none", dashboard("attempts?search=nothing")),

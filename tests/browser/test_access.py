@@ -156,6 +156,9 @@ def test_axe_finds_nothing_in_the_demo(context: Contexts, tryon: Shop) -> None:
     assert faults(page) == []
 
 
+NEVER = "?from=2020-01-01&to=2020-01-07"
+
+
 def is_sound(page: Page, what: str) -> None:
     """By day on a phone, and by night on a wide screen."""
     for width, scheme in ((320, "light"), (1440, "dark")):
@@ -175,7 +178,7 @@ def test_the_dashboard_is_accessible_and_reflows(
     page.goto(f"{tryon.url}/dashboard/login")
     is_sound(page, "login")
     log_in(page, tryon)
-    for path in ("", "?range=today", "attempts", "by/day", "words", "definitions"):
+    for path in ("", "?range=today", NEVER, "attempts", "by/offered", "words", "definitions"):
         page.goto(f"{tryon.url}/dashboard/{path}")
         is_sound(page, path)
     for path in ("attempts?search=nothing", "settings#TRYON_API_URL", "callbacks"):

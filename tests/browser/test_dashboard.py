@@ -91,7 +91,7 @@ def test_a_phone_has_four_columns_unless_it_asks_for_all(page: Page, tryon: Shop
     page.get_by_label("All columns").check()
     assert [each.is_visible() for each in columns.all()].count(True) == columns.count() == 7
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.set_viewport_size({"width": 1024, "height": 700})
+    page.set_viewport_size({"width": 1440, "height": 700})
     expect(page.get_by_label("All columns")).to_be_hidden()
 
 

@@ -45,7 +45,7 @@ def test_nothing_sticks_out_of_the_dashboard(
     assert sticking_out(page, families) == {}
     log_in(page, busy_shop)
     for path in (
-        "", "?range=today", "attempts", "by/product_id", "by/day", "words", "definitions",
+        "", "?range=today", "attempts", "by/product_id", "by/offered", "words", "definitions",
         "settings", "callbacks",
     ):  # fmt: skip
         page.goto(f"{busy_shop.url}/dashboard/{path}")

@@ -59,9 +59,9 @@ class Periods(NamedTuple):
     without: list[str]
 
 
-# How attempts of days that are long over stood, by the question: it is asked with each page, and
-# hardly changes.
-Past = dict[tuple[Any, ...], list[tuple[Any, ...]]]
+# How attempts of days that are long over stood, by the question, and what the last calls came to:
+# both are asked with each page, and hardly change within a minute.
+Past = dict[tuple[Any, ...], list[Any]]
 OVER = timedelta(2)  # after so long no session can end any more
 MINUTE_MS = 60_000
 
@@ -270,7 +270,12 @@ class SQLiteNumbers:
         return found
 
     def rows(self, name: str, **values: Any) -> list[dict[str, Any]]:
-        return list(_named(self._db.execute(query(name), values)))
+        if name != "vendor_answers":
+            return list(_named(self._db.execute(query(name), values)))
+        key = (name, values["since_ms"] // MINUTE_MS)
+        if key not in self._past:
+            self._past[key] = list(_named(self._db.execute(query(name), values)))
+        return self._past[key]
 
     def export(
         self,

@@ -424,6 +424,24 @@ def test_how_days_that_are_over_stood_is_read_once_a_minute(
     assert clicks(1, now) == 2
 
 
+def test_the_vendors_answers_are_counted_once_a_minute(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 60.0)
+
+    def answers() -> list[int]:
+        with store.numbers() as numbers:
+            return [each["n"] for each in numbers.rows("vendor_answers", since_ms=0)]
+
+    asked = Entry(call=histories.call("", MINUTE, 200))
+    store.commit([asked])
+    assert answers() == [1]
+    store.commit([asked])
+    assert answers() == [1]
+    monkeypatch.setattr(time, "time", lambda: 120.0)
+    assert answers() == [2]
+
+
 def test_a_list_leaps_over_days_that_have_none(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,12 @@ def mended(page: Page, stage: Stage) -> None:
     page.locator("#preview").wait_for()
 
 
+def doctor(page: Page, stage: Stage) -> None:
+    dashboard("settings")(page, stage)
+    page.get_by_role("button", name="Ask tryon doctor").click()
+    page.locator(".notice").wait_for()
+
+
 def wrong_password(page: Page, stage: Stage) -> None:
     _open(page, f"{stage.shop.url}/dashboard/login")
     page.get_by_label("Password").fill("wrong")
@@ -268,6 +274,7 @@ SCREENS = [
     Screen("dashboard callbacks preview", mended),
     Screen("dashboard callbacks none", dashboard("callbacks")),
     Screen("dashboard settings", dashboard("settings")),
+    Screen("dashboard settings and doctor", doctor),
     Screen("dashboard words", dashboard("words")),
     Screen("dashboard definitions", dashboard("definitions")),
     Screen("dashboard error", dashboard("?range=never")),

@@ -1,11 +1,13 @@
 """`/dashboard/settings`: what this app runs with, and what `tryon doctor` says of it."""
 
-import os
+import json
+import logging
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from subprocess import PIPE, STDOUT, TimeoutExpired
+from subprocess import PIPE, TimeoutExpired
 from threading import Lock
+from typing import Any
 
 from flask import Blueprint, render_template
 
@@ -18,14 +20,14 @@ from proxy.web.problems import Problem
 from storage.numbers import Numbers
 
 DOCTOR_WAITS_S = 60
-PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-TABLE = tuple("┏┃┡│├└")  # how lines begin of its table of settings, which the page has itself
-LONGEST_VERDICT = 20_000  # characters
+LONGEST_ERROR = 2_000  # bytes of what it says in vain
 PROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 routes = Blueprint("dashboard_settings", __name__, url_prefix="/dashboard")
 guard(routes)
 _visiting = Lock()
+
+log = logging.getLogger("tryon")
 
 
 @routes.get("/settings")
@@ -41,10 +43,10 @@ def ask_doctor() -> str:
     if not _visiting.acquire(blocking=False):
         raise Problem("busy", retry_after=10)
     try:
-        failed, said = _doctor()
+        doctor = _doctor()
     finally:
         _visiting.release()
-    return _page(failed=failed, said=said)
+    return _page(doctor=doctor)
 
 
 def _page(**more: object) -> str:
@@ -68,19 +70,20 @@ def _raw_since(numbers: Numbers) -> str:
     return numbers.raw_since or numbers.since
 
 
-def _doctor() -> tuple[bool, str]:
-    """Run it in a process of its own; return whether something has to be mended, and what it
-    says."""
-    process = run_apart("doctor", env={**os.environ, **PLAIN}, stdout=PIPE, stderr=STDOUT)
+def _doctor() -> dict[str, Any]:
+    """Run it in a process of its own; return the members of its JSON."""
+    process = run_apart("doctor", "--json", stdout=PIPE, stderr=PIPE)
     try:
-        told, _ = process.communicate(timeout=DOCTOR_WAITS_S)
+        said, error = process.communicate(timeout=DOCTOR_WAITS_S)
     except TimeoutExpired:
         process.kill()
         process.communicate()
-        return True, f"It has not come to an end within {DOCTOR_WAITS_S} seconds."
-    lines = told.decode(errors="replace").splitlines()
-    said = "\n".join(line for line in lines if not line.startswith(TABLE))
-    return process.returncode != 0, said.strip()[:LONGEST_VERDICT]
+        return {"verdict": f"It has not come to an end within {DOCTOR_WAITS_S} seconds."}
+    try:
+        return dict(json.loads(said))
+    except ValueError:
+        log.error("tryon doctor ended with %s: %r", process.returncode, error[-LONGEST_ERROR:])
+        return {"verdict": "It could not be run; the log says why."}
 
 
 def _version() -> str:

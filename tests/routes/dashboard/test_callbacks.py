@@ -184,6 +184,16 @@ def test_the_whole_body_can_be_the_state(unread: Shop, vendor: Vendor) -> None:
     eventually(lambda: unread.state(trial.session) == "completed")
 
 
+def test_twenty_readings_are_enough_and_each_can_be_undone(tmp_path: Path, vendor: Vendor) -> None:
+    with running_shop(tmp_path, vendor, TRYON_WORKERS="1") as shop:
+        for number in range(20):
+            assert send(shop, step="keep", state=f"/{number}").status_code == 200
+        assert send(shop, step="keep", state="/20").status_code == 400
+        assert send(shop, step="undo", state="/7").status_code == 200
+        assert send(shop, step="keep", state="/20").status_code == 200
+        assert page(shop).count('name="step" value="undo"') == 20
+
+
 def test_a_reading_outlives_the_workers_and_is_what_the_command_goes_by(
     tmp_path: Path, vendor: Vendor
 ) -> None:

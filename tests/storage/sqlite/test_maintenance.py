@@ -600,6 +600,18 @@ def test_what_could_not_be_read_before_is_counted_once(empty: SQLiteStore) -> No
     assert sorted(verdicts) == ["accepted", "duplicate", "duplicate"]
 
 
+def test_what_was_never_said_is_not_taken_back(empty: SQLiteStore) -> None:
+    empty.commit([Entry((click(A), created(A, AROUND)))])
+    empty.commit([Reader().entry(A, AROUND, "fertig")])
+    before = table(empty.path, "events"), table(empty.path, "receipts")
+
+    def back(a: str, at_ms: int, _: bytes) -> list[Event]:
+        return [callback(a, at_ms, "fertig", outcome="progress", taken_back=1)]
+
+    assert Maintenance(empty).replay(back) == 0
+    assert (table(empty.path, "events"), table(empty.path, "receipts")) == before
+
+
 def test_what_was_not_signed_is_never_read_again(empty: SQLiteStore) -> None:
     empty.commit([Entry((click(A), created(A, AROUND)))])
     empty.commit([Entry(receipt=Receipt(A, AROUND, {}, b"done", "unsigned"))])

@@ -392,6 +392,19 @@ def test_a_search_of_many_products_loses_and_doubles_nothing(
     assert listed(store, "boot", "completed", limit=4) == wanted
 
 
+def test_a_search_shows_nothing_below_what_it_has_not_looked_at(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.listing.FOUND_THROUGH", 5)
+    start = histories.moment("2026-03-01T12:00")
+    ids = [attempt_id(start + number * 60_000, number) for number in range(33)]
+    for number, each in enumerate(ids):  # three of one product, then thirty of the other
+        told = (callback(each, start, "completed", ""),) if number < 4 else ()
+        props = {"product_id": "boot-1" if number < 3 else "boot-0"}
+        store.commit([Entry((click(each, **props), *told))])
+    assert listed(store, "boot", "completed", limit=4) == ids[3::-1]
+
+
 def test_each_attempt_ends_as_it_is_counted(store: SQLiteStore) -> None:
     fill(store, 99, attempts=300)
     seen = set()
@@ -450,11 +463,15 @@ def test_a_list_leaps_over_days_that_have_none(
     for number in range(40):
         at_ms = histories.moment("2026-03-05T12:00") + number
         store.commit([Entry((click(attempt_id(at_ms)),))])
+    store.commit([Entry(tuple(completed_attempt("2026-03-10T12:00")))])
     with store.snapshot() as db:
         scope = Scope(date(2026, 1, 1), date(2026, 12, 31))
-        page = SQLiteNumbers(db, BERLIN).attempts(scope, "completed", None)
-    assert len(page.attempts) == 1
-    assert page.more is None
+        numbers = SQLiteNumbers(db, BERLIN)
+        first = numbers.attempts(scope, "completed", None, limit=1)
+        second = numbers.attempts(scope, "completed", first.more, limit=1)
+    days = [each.local_day for page in (first, second) for each in page.attempts]
+    assert days == ["2026-03-10", "2026-03-01"]
+    assert second.more is None
 
 
 def test_a_text_that_very_many_names_begin_with_is_told(store: SQLiteStore) -> None:

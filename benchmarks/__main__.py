@@ -12,6 +12,7 @@ import click
 
 from benchmarks import (
     callbacks,
+    catalog,
     commit,
     crowds,
     handoffs,
@@ -34,9 +35,16 @@ TABLES: dict[str, Callable[[Bench, int, float], None]] = {
     "numbers": numbers.run,
     "maintenance": maintenance.run,
     "crowds": crowds.run,
+    "catalog": catalog.run,
 }
 LOADED = {"sessions", "callbacks"}  # by wrk
-ALONE = {"press", "numbers", "maintenance", "crowds"}  # without peers, which take minutes to build
+ALONE = {
+    "press",
+    "numbers",
+    "maintenance",
+    "crowds",
+    "catalog",
+}  # without peers, which take minutes to build
 
 
 def stop(number: int, _: object) -> NoReturn:
@@ -64,6 +72,9 @@ def known(_context: click.Context, _option: click.Parameter, name: str | None) -
     "--events", type=int, default=150_000, show_default=True, help="Of the table maintenance."
 )
 @click.option(
+    "--products", type=int, default=500_000, show_default=True, help="Of the table catalog."
+)
+@click.option(
     "--against",
     metavar="COMMIT",
     callback=known,
@@ -75,6 +86,7 @@ def main(
     rounds: int,
     seconds: int,
     events: int,
+    products: int,
     against: str | None,
 ) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -82,7 +94,7 @@ def main(
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if quick:
-        rounds, seconds = 1, 2
+        rounds, seconds, products = 1, 2, min(products, 20_000)
     # /var/tmp is kept on a disk, where /tmp may be memory and make an fsync free
     with tempfile.TemporaryDirectory(prefix="tryon-bench-", dir="/var/tmp") as scratch:
         report.machine(Path(scratch), [] if names and ALONE.issuperset(names) else prepare())
@@ -92,7 +104,9 @@ def main(
             if name in LOADED and (missing := lacking("wrk")):
                 report.say(f"Left out: the table {name}: {missing}")
                 continue
-            TABLES[name](Bench(free_port(), Path(scratch), version, events), rounds, seconds)
+            TABLES[name](
+                Bench(free_port(), Path(scratch), version, events, products), rounds, seconds
+            )
 
 
 if __name__ == "__main__":

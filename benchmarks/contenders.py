@@ -44,6 +44,7 @@ class Bench:
     scratch: Path  # on a disk, so that an fsync costs what it costs
     against: Version | None = None  # a commit's, beside today's
     events: int = 150_000  # of the past that maintenance works on
+    products: int = 500_000  # of the catalogue
 
     @property
     def versions(self) -> tuple[Version, ...]:

@@ -37,6 +37,8 @@ def test_a_failing_url_lets_nobody_in_and_takes_nothing_away(
             assert shop.click(unknown).status_code == 400
             assert vendor.calls(unknown) == 0
             shop.kill()
+            server.shutdown()
+            server.server_close()  # nobody answers any more
             shop.start()  # with the copy that there is
             assert shop.click(known).status_code == 201
             assert "canary" not in shop.logged()

@@ -30,8 +30,8 @@ settings.load_profile("steady")
 
 # The files that take longest, and where each test starts servers or waits for a page. These begin,
 # in this order, or one of them would end alone.
-LONG = ("test_oracle.py", "test_proofs.py", "test_forecast.py", "tests/browser/", "tests/cli/")
-LONG += ("test_server.py", "tests/threats/")
+LONG = ("test_oracle.py", "test_proofs.py", "test_forecast.py", "test_woocommerce.py")
+LONG += ("tests/browser/", "tests/cli/", "test_server.py", "tests/threats/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

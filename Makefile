@@ -68,16 +68,17 @@ lock: ## resolve the dependencies anew (needs uv)
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
-# The list for whoever asks what is in it (CycloneDX), out of the lock alone: the same bytes each time.
+# The list for whoever asks what is in it (CycloneDX), out of the locks alone: the same bytes each time.
 sbom: $(VENV)/sbom/bin/cyclonedx-py ## build/sbom.json
 	@mkdir -p build
-	PYTHONWARNINGS=ignore $< requirements --pyproject pyproject.toml --output-reproducible --of JSON \
-		--output-file build/sbom.json requirements.lock
+	cat requirements.lock deploy/parser.lock | PYTHONWARNINGS=ignore $< requirements - \
+		--pyproject pyproject.toml --output-reproducible --of JSON --output-file build/sbom.json
 
 # A program of its own, none of the app's or the tests'.
 $(VENV)/sbom/bin/cyclonedx-py: Makefile
 	$(PYTHON) -m venv $(VENV)/sbom
-	$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		cyclonedx-bom==7.5.0
 	@touch $@
 
 clean:

@@ -20,6 +20,7 @@ from tests.servers import DESKTOP, ROOT, SURROUNDINGS, called_demo, free_port
 pytestmark = pytest.mark.slow
 
 PARTS = ("app.py", "gunicorn.conf.py", "proxy", "simulator", "static", "storage", "templates")
+LOCKS = ("requirements.lock", "deploy/parser.lock")
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 run = partial(subprocess.run, check=True, timeout=300)
@@ -88,11 +89,12 @@ def test_the_changes_are_those_of_this_version() -> None:
     assert newest[1] == VERSION
 
 
-def test_the_bill_of_materials_is_the_lock_the_same_each_time(tmp_path: Path) -> None:
+def test_the_bill_of_materials_is_the_locks_the_same_each_time(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.mkdir()
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE", *LOCKS):
+        (copy / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
     made = []
     for _ in range(2):
         run(["make", "sbom", f"PYTHON={sys.executable}"], cwd=copy)
@@ -101,8 +103,10 @@ def test_the_bill_of_materials_is_the_lock_the_same_each_time(tmp_path: Path) ->
     bill = json.loads(made[0])
     root = bill["metadata"]["component"]
     assert (root["name"], root["version"]) == ("tryon-proxy", VERSION)
-    locked = re.findall(r"^([\w.-]+)==([^ ]+)", (ROOT / "requirements.lock").read_text(), re.M)
-    assert [(each["name"], each["version"]) for each in bill["components"]] == locked
+    text = "".join((ROOT / name).read_text() for name in LOCKS)
+    locked = re.findall(r"^([\w.-]+)==([^ ]+)", text, re.M)
+    listed = [(each["name"], each["version"]) for each in bill["components"]]
+    assert sorted(listed) == sorted(locked)
 
 
 def test_every_command_is_there(environment: Path, wheel: Path, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ FILTERS = ("product_id", "category", "locale", "device", "channel", "offered")
 ASKED = {"from": "2026-11-03", "to": "2026-11-09"}
 HOSTILE = (
     "", "0", "-1", "9" * 400, "2026-02-30", "20261101", "9999-12-31", "today ", "Today", "(none)",
-    "<script>alert(1)</script>", "'; DROP TABLE events; --", "{{7*7}}", "%00", "\x00", "\u202e",
-    "\u0660", "../../etc/passwd", "=cmd|' /C calc'!A0", "a\r\nX-A: b", "x" * 301, "\U0001f45f" * 90,
+    "<script>alert(1)</script>", "'; DROP TABLE events; --", "{{ 'q' * 40 }}", "%00", "\x00",
+    "\u202e", "\u0660", "../../etc/passwd", "=cmd|' /C calc'!A0", "a\r\nX-A: b",
+    "x" * 301, "\U0001f45f" * 90,
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def is_answered_well(answer: requests.Response, value: str) -> None:
     assert answer.status_code in (200, 400), (answer.url, answer.text[:500])
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "X-A" not in answer.headers
-    for part in ("<script>alert", "49</"):
+    for part in ("<script>alert", "q" * 40):
         assert part not in answer.text, value
 
 

@@ -77,7 +77,7 @@ class TryOnButton extends HTMLElement {
         item_id: productId,
         item_category: category,
       });
-      return this.dispatchEvent(new CustomEvent('tryon-' + name, { bubbles: true, composed: true, cancelable, detail }));
+      return this.dispatchEvent(new CustomEvent('tryon-' + name, { detail, bubbles: true, composed: true, cancelable }));
     },
 
     beacon: more => {
@@ -157,7 +157,7 @@ class TryOnButton extends HTMLElement {
     const asks = this.state != 'creating' && !this.#dialog?.holds && (away || !live);
     // A window opened after waiting is blocked: open it now, empty, or stay in this tab.
     const page = asks && away && !boxed && this.target == '_blank' ? open('', '_blank') : null;
-    const answer = asks && now.ask(phone && away || this.mode == 'redirect');
+    const answer = asks && now.ask(phone && away || /redirect/.test(this.mode));
     try {
       const dialog = await this.#prepared;
       turn == now.turn ? await dialog.open(answer, away, page) : page?.close();
@@ -222,9 +222,9 @@ class TryOnButton extends HTMLElement {
   /** The session of this product that this tab knows; the dialog writes it. */
   get #kept() {
     try {
-      return JSON.parse(sessionStorage.getItem('tryon:' + this.productId));
+      return JSON.parse(sessionStorage['tryon:' + this.productId]);
     } catch {
-      // Storage is forbidden: a reload starts anew.
+      // Nothing is kept, or storage is forbidden: a reload starts anew.
     }
   }
 
@@ -233,7 +233,7 @@ class TryOnButton extends HTMLElement {
     root.adoptedStyleSheets = [sheet];
     root.append(this.#own);
     this.#arrange();
-    new MutationObserver(() => this.#arrange()).observe(this, { childList: true, subtree: true, characterData: true });
+    new MutationObserver(() => this.#arrange()).observe(this, { subtree: true, childList: true, characterData: true });
     this.addEventListener('click', event => {
       if (event.ctrlKey || event.metaKey || !event.composedPath().includes(this.#now.control)) return;
       event.preventDefault();

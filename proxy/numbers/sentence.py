@@ -18,6 +18,10 @@ FAILING, BROKEN, CALLS = 0.05, 0.5, 20  # of the vendor's calls, and of how many
 SILENT, LAUNCHES = 0.5, 20  # of the launches that ended without a callback
 SPENT, NEARLY = 1.0, 0.8  # of a budget
 OK, WARN, BAD, OFF = "ok", "warn", "bad", "off"
+WORDS = {OK: "fine", WARN: "look", BAD: "act"}
+NONE_OF = {
+    "vendor": "no calls", "callbacks": "none yet", "budget": "not set", "plan": "not set",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,10 @@ class Status:
     of: str
     level: str  # ok, warn, bad; off: there is none
     text: str
+
+    @property
+    def word(self) -> str:
+        return NONE_OF[self.of] if self.level == OFF else WORDS[self.level]
 
 
 Rule = tuple[str, str, Callable[[Facts], object], Callable[[Facts], str]]

@@ -59,7 +59,7 @@ def test_each_difference_is_told_and_all_are_counted(environ: dict[str, str]) ->
     with closing(sqlite3.connect(environ["TRYON_DATABASE"][10:])) as db, db:
         db.execute("UPDATE totals_day SET clicks = 7")
     found = run(environ, "verify")
-    assert "totals_day (2026-11-24, phone, qr, en) clicks: stored 7, counted 1" in found.stdout
+    assert "totals_day (2026-11-24, phone, qr, en, ) clicks: stored 7, counted 1" in found.stdout
     assert "Error: 1 differences; `tryon rebuild` puts the figures right" in found.stderr
 
 

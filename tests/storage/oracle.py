@@ -135,8 +135,10 @@ EVENT = {
 CALL = {"day": "VARCHAR", "duration_ms": "BIGINT", "tries": "BIGINT"}
 
 
-def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of every table of totals, as they should be, and of RATES."""
+def recount(
+    path: Path, zone: ZoneInfo, *, rates: bool = False
+) -> dict[str, list[tuple[object, ...]]]:
+    """The rows of every table of totals, as they should be; also of RATES."""
 
     def day(at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms // 1000, zone).strftime("%Y-%m-%d")
@@ -170,5 +172,6 @@ def recount(path: Path, zone: ZoneInfo) -> dict[str, list[tuple[object, ...]]]:
         }
         for name, period in (("histograms", "day"), ("histograms_month", "substr(day, 1, 7)")):
             counted[name] = duck.execute(HISTOGRAMS.format(period=period)).fetchall()
-        counted["rates"] = duck.execute(RATES).fetchall()
+        if rates:
+            counted["rates"] = duck.execute(RATES).fetchall()
     return {table: sorted(rows) for table, rows in counted.items()}

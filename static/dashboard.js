@@ -74,7 +74,7 @@ function line(event) {
   const name = document.createElement("strong");
   item.dataset.id = event.id;
   when.textContent = time.format(event.received_ms);
-  name.textContent = event.name;
+  name.textContent = event.name.replace("_", " ");
   const what = document.createElement(event.attempt_id ? "a" : "span");
   what.dir = "auto";
   what.textContent = event.title || event.product_id;

@@ -40,6 +40,16 @@ def _clicks(dice: random.Random, day_ms: int, number: int) -> list[int]:
     return sorted(day_ms + int(dice.triangular(0, DAY_MS, 0.8 * DAY_MS)) for _ in range(count))
 
 
+def _in_order(attempts: list[Entry]) -> list[Entry]:
+    """Store each event at its time, and a receipt or call with the last of its attempt."""
+    parts = [
+        Entry((one,)) if one is not entry.events[-1] else entry._replace(events=(one,))
+        for entry in attempts
+        for one in entry.events
+    ]
+    return sorted(parts, key=lambda part: part.events[0].received_ms)
+
+
 def _attempt(dice: random.Random, at: int) -> Entry:
     """Draw an attempt that began at `at`, from the button's impressions to its ending."""
     attempt_id = new_attempt_id(at)
@@ -138,7 +148,7 @@ def demo_data(database: Database, days: int, until: datetime | None, force: bool
         for number in range(days + 1):
             moments = _clicks(dice, today - (days - number) * DAY_MS, number)
             past = [at for at in moments if at + SESSION_MS + 120_000 < now]
-            database.store.commit([_attempt(dice, at) for at in past])
+            database.store.commit(_in_order([_attempt(dice, at) for at in past]))
             clicks += len(past)
             advance(1)
     click.echo(f"{clicks:,} clicks on {days} days.")

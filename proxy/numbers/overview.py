@@ -134,6 +134,7 @@ class First:
 
     timezone: str
     since: str  # the first day on which anything was counted; "" where nothing was
+    days: int
     totals: Counts
     previous: Counts | None  # as they stood at the same moment; None where that cannot be said
     figures: tuple[Figure, ...]
@@ -175,6 +176,7 @@ def first(
     return First(
         timezone=numbers.zone.key,
         since=numbers.since,
+        days=len(scope.days),
         totals=totals,
         previous=previous,
         figures=_figures(totals, previous),

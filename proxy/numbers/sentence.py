@@ -18,7 +18,7 @@ FAILING, BROKEN, CALLS = 0.05, 0.5, 20  # of the vendor's calls, and of how many
 SILENT, LAUNCHES = 0.5, 20  # of the launches that ended without a callback
 SPENT, NEARLY = 1.0, 0.8  # of a budget
 OK, WARN, BAD, OFF = "ok", "warn", "bad", "off"
-WORDS = {OK: "fine", WARN: "look", BAD: "act"}
+WORDS = {OK: "fine", WARN: "look", BAD: "needs you"}
 NONE_OF = {
     "vendor": "no calls", "callbacks": "none yet", "budget": "not set", "plan": "not set",
 }  # fmt: skip
@@ -29,6 +29,7 @@ class Facts:
     """What the sentence and the four dots are made from."""
 
     counts: Counts
+    days: int  # of the period
     previous: Counts | None = None
     desktops: Counts | None = None  # of those who were shown a QR
     token_refused: bool = False
@@ -118,6 +119,7 @@ def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
     unreadable = [each["n"] for each in health.verdicts if each["verdict"] == "unreadable"]
     return Facts(
         counts=view.totals,
+        days=view.days,
         previous=view.previous,
         desktops=view.desktops,
         token_refused=bool(health.breaker.get("token_refused")),
@@ -147,7 +149,7 @@ def sentence(facts: Facts) -> str:
     """Say how it goes, what the largest loss is, and what needs the merchant."""
     stand = statuses(facts)
     needs = [each.text for level in (BAD, WARN) for each in stand if each.level == level]
-    parts = (verdict(facts), loss(facts), *(needs or ["Nothing needs you."]))
+    parts = (verdict(facts), loss(facts), *(needs or ["Nothing is broken."]))
     return " ".join(filter(None, parts))
 
 
@@ -160,20 +162,22 @@ def verdict(facts: Facts) -> str:
     if not whole:
         return f"{some(clicks, 'click')} so far, all still under way."
     open_ones = f" ({facts.counts['open']:,} still under way)" if facts.counts["open"] else ""
-    said = f"Of {some(clicks, 'click')}{open_ones} {part:,} {'was' if part == 1 else 'were'}"
-    return f"{said} completed ({part / whole:.1%}){_beside_before(facts)}."
+    said = f"Of {some(clicks, 'click')}{open_ones}, {part:,} led to a completed try-on"
+    return f"{said} ({part / whole:.1%}){_beside_before(facts)}."
 
 
 def _beside_before(facts: Facts) -> str:
     rate = compared_rate(facts.counts, facts.previous, "whole_rate")
     if facts.previous is None or rate.by is None:
         return ""
-    if not rate.noise:
-        return f", {abs(100 * rate.by):.1f} points {_more(rate.by, 'less')} than before"
+    before = f"in the {facts.days} days before" if facts.days > 1 else "on the day before"
     clicks = count_change(facts.counts["clicks"], facts.previous["clicks"])
-    if clicks.by is None or clicks.noise:
-        return ", about as before"
-    return f", about the same share as before, of {abs(clicks.by):.0%} {_more(clicks.by)} clicks"
+    moved = clicks.by is not None and not clicks.noise
+    of_clicks = f", of {abs(clicks.by or 0):.0%} {_more(clicks.by or 0)} clicks" if moved else ""
+    if not rate.noise:
+        points = f"{abs(100 * rate.by):.1f} points {_more(rate.by, 'less')}"
+        return f", {points} than {before}{of_clicks}"
+    return f", about {'the same share ' if moved else ''}as {before}{of_clicks}"
 
 
 def loss(facts: Facts) -> str:
@@ -189,7 +193,9 @@ def loss(facts: Facts) -> str:
         scanned, shown = reached(facts.desktops, step)
         if 2 * (shown - scanned) > whole - part:  # most of them were lost there
             part, whole, step = scanned, shown, "scanned"
-    return f"The largest loss: {1 - part / whole:.0%} of {(STEPS | QR)[step]}."
+    if step == "completed" and 2 * facts.silent > whole - part:
+        step = "unknown"
+    return f"The largest loss: {1 - part / whole:.0%} of {(STEPS | OF_THESE)[step]}."
 
 
 STEPS = {
@@ -197,7 +203,10 @@ STEPS = {
     "opened": "sessions are never launched",
     "completed": "launches are not completed",
 }
-QR = {"scanned": "desktop shoppers never scan the code"}
+OF_THESE = {
+    "scanned": "desktop shoppers never scan the code",
+    "unknown": "launches are not completed, most of them for want of a callback",
+}
 
 
 def spending(name: str, limit: int, sessions: int, part: float) -> tuple[float, str]:

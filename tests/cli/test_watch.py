@@ -175,7 +175,7 @@ def test_a_dumb_terminal_and_a_pipe_get_it_once(shop: Shop) -> None:
     piped = told(shop, "watch", *DAYS)
     for shown in (screen.text, piped):
         assert "\x1b" not in shown
-        assert "Of 5 clicks (1 still under way) 2 were completed" in shown
+        assert "Of 5 clicks (1 still under way), 2 led to a completed try-on" in shown
         assert "\n2026-11-01 00:00      " in shown
 
 

@@ -25,48 +25,71 @@ def funnel(clicks: int, created: int, opened: int, completed: int, **more: int) 
 
 USUAL = funnel(1_000, 990, 800, 720)
 DESKTOPS = funnel(500, 500, 320, 300)
-WELL = Facts(USUAL, USUAL, DESKTOPS, calls=1_000, failing=0.001, last_callback_ms=1)
-CALM = "Nothing needs you."
+WELL = Facts(USUAL, 30, USUAL, DESKTOPS, calls=1_000, failing=0.001, last_callback_ms=1)
+CALM = "Nothing is broken."
 
 
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
         (
-            Facts(counts()),
+            Facts(counts(), 7),
             f"No clicks in this time. {CALM}",
         ),
         (
-            Facts(counts(clicks=1, open=1)),
+            Facts(counts(clicks=1, open=1), 7),
             f"1 click so far, all still under way. {CALM}",
         ),
         (  # a quiet day: too few to speak of a loss
             replace(WELL, counts=funnel(12, 12, 8, 1), previous=funnel(14, 14, 9, 2)),
-            f"Of 12 clicks 1 was completed (8.3%), about as before. {CALM}",
+            "Of 12 clicks, 1 led to a completed try-on (8.3%), about as in the 30 days before. "
+            f"{CALM}",
+        ),
+        (  # a day, beside the one before
+            replace(WELL, counts=funnel(12, 12, 8, 1), previous=funnel(14, 14, 9, 2), days=1),
+            f"Of 12 clicks, 1 led to a completed try-on (8.3%), about as on the day before. {CALM}",
         ),
         (  # a rise within noise
             replace(WELL, counts=funnel(1_020, 1_010, 830, 750), desktops=None),
-            f"Of 1,020 clicks 750 were completed (73.5%), about as before. "
+            "Of 1,020 clicks, 750 led to a completed try-on (73.5%), about as in the 30 days "
+            "before. "
             f"The largest loss: 18% of sessions are never launched. {CALM}",
         ),
-        (  # as good as before, of more
+        (  # better than before, of more
             replace(WELL, counts=funnel(2_000, 1_980, 1_900, 1_800), previous=USUAL),
-            f"Of 2,000 clicks 1,800 were completed (90.0%), 18.0 points more than before. {CALM}",
+            "Of 2,000 clicks, 1,800 led to a completed try-on (90.0%), 18.0 points more than "
+            "in the "
+            f"30 days before, of 100% more clicks. {CALM}",
         ),
-        (
+        (  # worse than before, of as many
+            replace(WELL, counts=funnel(1_000, 990, 950, 600), desktops=None),
+            "Of 1,000 clicks, 600 led to a completed try-on (60.0%), 12.0 points less than in the "
+            f"30 days before. The largest loss: 37% of launches are not completed. {CALM}",
+        ),
+        (  # as good as before, of more
             replace(WELL, counts=funnel(2_000, 1_980, 1_600, 1_440), desktops=None),
-            "Of 2,000 clicks 1,440 were completed (72.0%), about the same share as before, of "
-            f"100% more clicks. The largest loss: 19% of sessions are never launched. {CALM}",
+            "Of 2,000 clicks, 1,440 led to a completed try-on (72.0%), about the same share "
+            "as in the "
+            "30 days before, of 100% more clicks. The largest loss: 19% of sessions are never "
+            f"launched. {CALM}",
         ),
         (  # a leak at the QR
             WELL,
-            "Of 1,000 clicks 720 were completed (72.0%), about as before. The largest loss: 36% of "
-            f"desktop shoppers never scan the code. {CALM}",
+            "Of 1,000 clicks, 720 led to a completed try-on (72.0%), about as in the 30 days "
+            "before. "
+            f"The largest loss: 36% of desktop shoppers never scan the code. {CALM}",
         ),
         (  # most give up on the phone
             replace(WELL, counts=funnel(1_000, 990, 900, 300), previous=None),
-            "Of 1,000 clicks 300 were completed (30.0%). The largest loss: 67% of launches are not "
-            f"completed. {CALM}",
+            "Of 1,000 clicks, 300 led to a completed try-on (30.0%). The largest loss: 67% of "
+            f"launches are not completed. {CALM}",
+        ),
+        (  # most are not heard of
+            replace(
+                WELL, counts=funnel(1_000, 990, 900, 300, expired_unreported=301), previous=None
+            ),
+            "Of 1,000 clicks, 300 led to a completed try-on (30.0%). The largest loss: 67% of "
+            f"launches are not completed, most of them for want of a callback. {CALM}",
         ),
         (  # nobody is counted as lost who can still come
             replace(
@@ -75,8 +98,8 @@ CALM = "Nothing needs you."
                 previous=None,
                 desktops=None,
             ),
-            "Of 100 clicks (50 still under way) 40 were completed (80.0%). The largest loss: "
-            f"14% of sessions are never launched. {CALM}",
+            "Of 100 clicks (50 still under way), 40 led to a completed try-on (80.0%). The largest "
+            f"loss: 14% of sessions are never launched. {CALM}",
         ),
         (  # a failing vendor
             replace(
@@ -85,8 +108,9 @@ CALM = "Nothing needs you."
                 breaker="open",
                 failing=0.5,
             ),
-            "Of 1,000 clicks 460 were completed (46.0%), 26.0 points less than before. The largest "
-            "loss: 50% of clicks get no session. The vendor fails: calls are held back.",
+            "Of 1,000 clicks, 460 led to a completed try-on (46.0%), 26.0 points less than in the "
+            "30 days before. The largest loss: 50% of clicks get no session. The vendor "
+            "fails: calls are held back.",
         ),
     ],
 )

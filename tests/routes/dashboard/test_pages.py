@@ -44,7 +44,9 @@ def test_the_first_screen_says_what_matters(known: Shop) -> None:
     page = log_in_once(known).get(f"{known.url}/dashboard/?from=2026-11-01&to=2026-11-02").text
     (sentence,) = re.findall(r'<p class="sentence" id="sentence" data-live>(.+)</p>', page)
     assert re.fullmatch(
-        r"Of \d clicks .*2 were completed \((40\.0|50\.0|66\.7)%\).* Nothing needs you\.", sentence
+        r"Of \d clicks.*, 2 led to a completed try-on \((40\.0|50\.0|66\.7)%\)"
+        r".* Nothing is broken\.",
+        sentence,
     )
     for stands in ("Vendor <small>no calls", "Callbacks <small>none yet", "Budget <small>not set"):
         assert stands in page

@@ -205,7 +205,7 @@ STEPS = {
 }
 OF_THESE = {
     "scanned": "desktop shoppers never scan the code",
-    "unknown": "launches are not completed, most of them for want of a callback",
+    "unknown": "launches are not completed, mostly for want of a callback",
 }
 
 

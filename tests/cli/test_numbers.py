@@ -43,7 +43,8 @@ def test_stats_are_drawn_counted_and_split(shop: Shop) -> None:
 def test_a_period_is_a_sentence_and_bars_as_wide_as_the_terminal(shop: Shop) -> None:
     shop.environ["COLUMNS"] = "80"
     assert shop.command("stats", *DAYS).stdout.splitlines() == [
-        "Of 5 clicks (1 still under way), 2 led to a completed try-on (50.0%). Nothing is broken.",
+        "Of 5 clicks (1 still under way), 2 led to a completed try-on (50.0%). Nothing is",
+        "broken.",
         "",
         "2026-11-01 to 2026-11-02 (America/New_York). Nothing is compared: it cannot be",
         "said how the period before stood.",

@@ -89,7 +89,7 @@ CALM = "Nothing is broken."
                 WELL, counts=funnel(1_000, 990, 900, 300, expired_unreported=301), previous=None
             ),
             "Of 1,000 clicks, 300 led to a completed try-on (30.0%). The largest loss: 67% of "
-            f"launches are not completed, most of them for want of a callback. {CALM}",
+            f"launches are not completed, mostly for want of a callback. {CALM}",
         ),
         (  # nobody is counted as lost who can still come
             replace(

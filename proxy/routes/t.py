@@ -9,7 +9,11 @@ from proxy.web.problems import Problem
 
 OF_ANY = openapi.query("product_id", "The product.", **PRODUCT_ID) | {"required": True}
 MORE = (
-    openapi.query("category", "Needed where there is no catalogue.", pattern=CATEGORY),
+    openapi.query(
+        "category",
+        "Read where there is no catalogue; by default the first of TRYON_CATEGORIES.",
+        pattern=CATEGORY,
+    ),
     openapi.query("signature", "Needed where clicks are signed."),
     openapi.LANGUAGE,
 )

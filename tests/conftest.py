@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 from tests.servers import Shop, Vendor, running_shop, running_vendor
 from tests.siteverify import Service, running_service
 
+pytest_plugins = ["tests.browser.fixtures"]
+
 # Whoever runs the tests may work with the app, or behind a proxy, in the same terminal; and what
 # commands print follows the terminal.
 TERMINAL = {"TERM", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"}

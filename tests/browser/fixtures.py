@@ -1,4 +1,7 @@
-"""One Chromium, one shop with the demo on, and a merchant's own site on another origin."""
+"""One Chromium, one shop with the demo on, and a merchant's own site on another origin.
+
+For all tests from one place: a second Chromium in a process would need a second event loop.
+"""
 
 import shutil
 import subprocess
@@ -33,7 +36,7 @@ expect.set_options(timeout=30_000)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "/browser/" in str(item.path):
+        if "/browser/" in str(item.path) or "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 
 

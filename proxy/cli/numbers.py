@@ -254,6 +254,6 @@ def _plans(fit: overview.PlanFit) -> Table:
     for each in fit.plans:
         name = f"{each.plan.name} (cheapest)" if each.is_cheapest else each.plan.name
         costs = (each.middle, each.replayed)
-        shown = ("—" if cost is None else f"{cost:,.2f}" for cost in costs)
+        shown = ("—" if cost is None else each.plan.written(cost) for cost in costs)
         table.add_row(name, *shown, str(each.run_out or "—"))
     return table

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -113,6 +114,9 @@ def test_a_forecast_is_three_tenths_of_two_months_and_the_plans(environ: dict[st
         assert 60 < low <= middle <= high < 130
     assert rows[2][:2] == ["Small", "(cheapest)"]
     assert len(rows) == 3
+    assert "EUR" not in shown
+    environ["TRYON_PLANS"] = environ["TRYON_PLANS"].replace("}", ', "currency": "EUR"}')
+    assert re.search(r"Small \(cheapest\).*\.\d\d EUR", told(environ, "forecast"))
 
 
 def test_a_forecast_as_json_or_csv_is_that_alone(environ: dict[str, str]) -> None:

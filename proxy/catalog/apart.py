@@ -45,8 +45,8 @@ def _prepare(source: Source, *, reads: bool) -> None:
     state = source.state()
     if not is_current(source):
         raise CatalogError(f"{source.name}: {state.failure or 'it could not be read'}")
-    if state.copy and state.copy.left_out:
-        number, first = state.copy.left_out, state.copy.first_left_out
+    if state.copy and state.copy.left_out > state.copy.unruled:
+        number, first = state.copy.left_out - state.copy.unruled, state.copy.first_left_out
         told = "%s: %d rows left out, first %s; `tryon catalog check` lists them"
         log.warning(told, source.name, number, first)
 

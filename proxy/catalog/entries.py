@@ -11,6 +11,8 @@ from proxy.catalog_rules import Said, tails
 
 TAG = re.compile(r"<[^<>]*>")
 LONGEST_TITLE = 200
+NO_RULE = "no rule knows it"
+NO_PARENT = "its parent is not in the catalogue"
 OF_URLS = "!#$%&'()*+,/:;=?@[]~"  # what a URL may have as it is
 
 
@@ -24,6 +26,11 @@ class LeftOut(NamedTuple):
     line: int
     column: str
     reason: str
+
+    @property
+    def is_unruled(self) -> bool:
+        """Tell whether nothing is wrong with it: a shop has more than what can be tried on."""
+        return self.reason in (NO_RULE, NO_PARENT)
 
     def __str__(self) -> str:
         return f"line {self.line}{self.column and ', '}{self.column}: {self.reason}"

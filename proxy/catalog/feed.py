@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TextIO
 from pydantic import ValidationError
 
 from proxy.catalog import google, json_lists, ours, shopify, woocommerce, xml_feeds
-from proxy.catalog.entries import CatalogError, Entry, LeftOut, Rows
+from proxy.catalog.entries import NO_PARENT, NO_RULE, CatalogError, Entry, LeftOut, Rows
 from proxy.catalog.products import Product
 from proxy.catalog.tables import Table
 from proxy.catalog_rules import Rule, category_of
@@ -29,8 +29,6 @@ ROOT = re.compile(r"<(\w+)")
 KINDS = {"rss": "RSS", "feed": "Atom"}
 TABLES = (ours, google, woocommerce, shopify)
 BY_DELIMITER = {",": "CSV", "\t": "TSV", ";": "CSV with semicolons", "|": "CSV with bars"}
-NO_RULE = "no rule knows it"
-NO_PARENT = "its parent is not in the catalogue"
 
 
 class Feed:

@@ -25,13 +25,15 @@ class Products(Protocol):
 
 @dataclass
 class Reading:
-    """What a feed gave. Of what was left out the first is kept, or all where `keeps_all`."""
+    """What a feed gave. Of what was left out one is kept, the first with a fault before the first
+    that no rule knows, or all where `keeps_all`."""
 
     format: str
     encoding: str
     rows: int = 0
     categories: Counter[str] = field(default_factory=Counter)
     left_out: int = 0
+    unruled: int = 0  # of those; the others have a fault
     reasons: list[LeftOut] = field(default_factory=list)
     keeps_all: bool = False
     is_part: bool = False  # the feed goes on behind what was read
@@ -41,9 +43,13 @@ class Reading:
         return self.categories.total()
 
     def leave_out(self, row: LeftOut) -> None:
+        has_no_fault = self.unruled == self.left_out
         self.left_out += 1
+        self.unruled += row.is_unruled
         if self.keeps_all or not self.reasons:
             self.reasons.append(row)
+        elif has_no_fault and not row.is_unruled:
+            self.reasons = [row]
 
     def demand_products(self) -> None:
         """Require that there is one, since without a catalogue every product can be tried on.

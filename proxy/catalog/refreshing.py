@@ -106,4 +106,5 @@ def _read(source: Source, feed: Path, stamp: str, version: Version, now_ms: int)
         first_left_out=str(reading.reasons[0]) if reading.reasons else "",
         categories=dict(reading.categories),
         read_ms=now_ms,
+        unruled=reading.unruled,
     )

@@ -42,6 +42,7 @@ class Copy:
     first_left_out: str
     categories: dict[str, int]
     read_ms: int
+    unruled: int = 0  # of those left out
 
     @property
     def products(self) -> int:

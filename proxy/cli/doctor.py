@@ -128,8 +128,10 @@ def _read(read: Copy | Reading, supported: tuple[str, ...]) -> Check:
         where = f" in its first {BEGINNING // 1024**2} MiB" if read.is_part else ""
         if not read.is_part:
             read.demand_products()
-    left_out = f", {read.left_out:,} rows left out" if read.left_out else ""
-    found = f"{read.format}: {read.products:,} products{where}{left_out}"
+    faulty = read.left_out - read.unruled
+    unruled = f", {read.unruled:,} rows that no rule knows" if read.unruled else ""
+    left_out = f", {faulty:,} rows left out" if faulty else ""
+    found = f"{read.format}: {read.products:,} products{where}{unruled}{left_out}"
     strange = sorted({name for name, n in read.categories.items() if n} - {*supported})
     if strange:
         mend = "Add them to TRYON_CATEGORIES, or leave those products out."

@@ -14,6 +14,8 @@ import responses
 from click.testing import CliRunner
 
 from proxy.catalog import apart
+from proxy.catalog.entries import NO_PARENT, NO_RULE, LeftOut
+from proxy.catalog.reading import Reading
 from proxy.cli import cli
 from proxy.cli.doctor import Check, checks
 from proxy.settings import load
@@ -139,6 +141,30 @@ def test_a_catalogue_with_a_strange_category_is_told(
     check = found(environ | {"TRYON_CATALOG": str(tmp_path / "products.csv")}, "catalogue")
     assert (check.ok, check.found) == (ok, says)
     assert ("TRYON_CATEGORIES" in check.mend) is (ok is None)
+
+
+def test_what_cannot_be_tried_on_is_no_fault_of_a_catalogue(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """A shop's own feed has more than that, and the doctor was never content with it."""
+    feed = tmp_path / "feed.csv"
+    feed.write_text("id,title,product_type\nb-1,Boot,Shoes\nm-1,Mug,Kitchen\nm-2,Cup,Kitchen\n")
+    rules = '{"footwear": {"product_type": "Shoes*"}}'
+    environ |= {"TRYON_CATALOG": str(feed), "TRYON_CATALOG_RULES": rules}
+    check, says = found(environ, "catalogue"), "Google Merchant Center, CSV: 1 products"
+    assert (check.ok, check.found) == (True, f"{says}, 2 rows that no rule knows")
+    feed.write_text(f"{feed.read_text()}<,Sandal,Shoes\n")
+    check = found(environ, "catalogue")
+    unruled = "2 rows that no rule knows"
+    assert (check.ok, check.found) == (None, f"{says}, {unruled}, 1 rows left out")
+
+
+def test_the_first_fault_is_told_rather_than_what_cannot_be_tried_on() -> None:
+    reading = Reading("a feed", "utf-8")
+    for line, reason in ((2, NO_RULE), (3, "wrong"), (4, NO_PARENT), (5, "wrong too")):
+        reading.leave_out(LeftOut(line, "id", reason))
+    assert [str(each) for each in reading.reasons] == ["line 3, id: wrong"]
+    assert (reading.left_out, reading.unruled) == (4, 2)
 
 
 def test_a_catalogue_is_not_needed(environ: dict[str, str]) -> None:

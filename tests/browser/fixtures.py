@@ -3,9 +3,11 @@
 For all tests from one place: a second Chromium in a process would need a second event loop.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +100,14 @@ def libraries() -> Path:
     """`node_modules`, with exactly what the lock file names."""
     modules = LIBRARIES / "node_modules"
     kept = modules / ".package-lock.json"  # npm's own note of what it brought
-    if (
-        not kept.exists()
-        or kept.stat().st_mtime < (LIBRARIES / "package-lock.json").stat().st_mtime
-    ):
-        npm = shutil.which("npm") or lacking("npm, which brings libraries of pages, is missing")
-        command = [npm, "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
-        if subprocess.run(command, cwd=LIBRARIES, capture_output=True, check=False).returncode:
-            lacking("npm could not bring the libraries of tests/browser/libraries")
+    with (LIBRARIES / "package-lock.json").open() as lock:
+        flock(lock, LOCK_EX)  # files of tests that need them run side by side
+        if not kept.exists() or kept.stat().st_mtime < os.fstat(lock.fileno()).st_mtime:
+            npm = shutil.which("npm") or lacking("npm, which brings libraries of pages, is missing")
+            quietly = ("--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund")
+            command = [npm, "ci", *quietly]
+            if subprocess.run(command, cwd=LIBRARIES, capture_output=True, check=False).returncode:
+                lacking("npm could not bring the libraries of tests/browser/libraries")
     return modules
 
 

@@ -31,6 +31,7 @@ from proxy.cli.first import changed, read, wrapped
 from proxy.numbers import exports, overview, timeline
 from proxy.numbers.answers import answer
 from proxy.numbers.definitions import label
+from proxy.numbers.plan_fit import PlanFit, plan_fit
 from proxy.numbers.questions import BY, LIMIT, NONE, Question, today
 from proxy.numbers.sentence import sentence
 from storage.database import Database
@@ -210,7 +211,7 @@ def _write(parts: exports.Parts, output: Path, name: str, total: int | None) -> 
 def forecast(database: Database, as_json: bool, as_csv: bool, separator: str) -> None:
     """Foresee this and next month's sessions, and the plan that fits."""
     with database.store.numbers() as numbers:
-        fit = overview.plan_fit(numbers, today(numbers.zone), load_settings().plans)
+        fit = plan_fit(numbers, today(numbers.zone), load_settings().plans)
     if as_json:
         click.echo(json.dumps(_forecast_members(fit), indent=2, default=str))
     elif as_csv:
@@ -227,7 +228,7 @@ def forecast(database: Database, as_json: bool, as_csv: bool, separator: str) ->
         console.print(_plans(fit))
 
 
-def _forecast_members(fit: overview.PlanFit) -> dict[str, Any]:
+def _forecast_members(fit: PlanFit) -> dict[str, Any]:
     months = {"this_month": fit.this_month, "next_month": fit.next_month}
     return {
         "reason": fit.reason,
@@ -249,7 +250,7 @@ def _forecast_members(fit: overview.PlanFit) -> dict[str, Any]:
     }
 
 
-def _plans(fit: overview.PlanFit) -> Table:
+def _plans(fit: PlanFit) -> Table:
     table = Table("Plan", "Next month (P50)", f"Last {len(fit.months)} whole months", "Used up on")
     for each in fit.plans:
         name = f"{each.plan.name} (cheapest)" if each.is_cheapest else each.plan.name

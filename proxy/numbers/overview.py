@@ -3,18 +3,14 @@
 No Flask, no clock.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
-from proxy import plans as pricing
 from proxy.numbers.comparison import Change, before, compared, compared_rate, reached, summed
-from proxy.numbers.forecast import Forecast, Range, forecast
 from proxy.numbers.names import name
+from proxy.numbers.plan_fit import PlanCost, PlanFit, plan_fit
 from proxy.numbers.questions import Durations, Question, durations, rate, wilson
 from proxy.numbers.series import Series, series
 from proxy.numbers.timeline import latest
@@ -103,32 +99,6 @@ class Health:
 
 
 @dataclass(frozen=True)
-class PlanCost:
-    """A plan's cost for the last whole months, and for next month."""
-
-    plan: Plan
-    is_cheapest: bool  # for next month's P50
-    replayed: Decimal | None  # the last whole months together; None where there are none
-    low: Decimal | None  # next month at P10, P50 and P90; None without a forecast
-    middle: Decimal | None
-    high: Decimal | None
-    run_out: date | None  # the day of this month on which its sessions are used up
-
-
-@dataclass(frozen=True)
-class PlanFit:
-    """The forecast of sessions, and each plan's cost. `reason` says why there is none yet."""
-
-    history: tuple[tuple[date, int], ...]  # sessions of the finished days, for the chart
-    days: tuple[Range, ...]
-    this_month: Range | None
-    next_month: Range | None
-    reason: str | None
-    months: tuple[int, ...]  # sessions of the whole months that are replayed, oldest first
-    plans: tuple[PlanCost, ...]
-
-
-@dataclass(frozen=True)
 class First:
     """What the first screen shows of a question's period."""
 
@@ -143,8 +113,7 @@ class First:
     desktops: Counts | None  # of those who were shown a QR, where totals answer that
     health: Health
     plans: int
-    plan: str  # the merchant's own, where that is said
-    run_out: date | None  # the day of this month on which that plan's sessions are used up
+    own_plan: PlanCost | None  # the merchant's, where that is said
     unknown_words: int  # try-ons that ended with a word that no mapping knows
 
 
@@ -172,7 +141,6 @@ def first(
     by_day, by_day_before = (numbers.by(each, "day")[0] for each in (scope, question.before))
     totals = summed(by_day.values()) | {"underway": numbers.under_way(scope).launched}
     previous = before(numbers, question, by_day_before, now_ms)
-    own = [plan for plan in plans if plan.current]
     return First(
         timezone=numbers.zone.key,
         since=numbers.since,
@@ -185,8 +153,7 @@ def first(
         desktops=_desktops(numbers, scope),
         health=_health(numbers, now_ms, breaker),
         plans=len(plans),
-        plan=own[0].name if own else "",
-        run_out=plan_fit(numbers, today, own).plans[0].run_out if own else None,
+        own_plan=_own(numbers, today, plans),
         unknown_words=sum(word["attempts"] for word in numbers.rows("unknown_words")),
     )
 
@@ -304,6 +271,12 @@ def _steps(totals: Counts, previous: Counts | None) -> tuple[Step, ...]:
     )
 
 
+def _own(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanCost | None:
+    if not any(plan.current for plan in plans):
+        return None  # and no forecast is needed
+    return next(each for each in plan_fit(numbers, today, plans).plans if each.plan.current)
+
+
 def _health(numbers: Numbers, now_ms: int, breaker: Mapping[str, Any]) -> Health:
     answers = numbers.rows("vendor_answers", since_ms=now_ms - HEALTH_MS)
     verdicts = numbers.rows("callback_verdicts")
@@ -317,74 +290,3 @@ def _health(numbers: Numbers, now_ms: int, breaker: Mapping[str, Any]) -> Health
         last_callback_ms=max((verdict["last_ms"] for verdict in verdicts), default=None),
         breaker=breaker,
     )
-
-
-def plan_fit(numbers: Numbers, today: date, plans: Sequence[Plan]) -> PlanFit:
-    """Forecast this and next month's sessions; reckon each plan's cost for next month and for the
-    last whole months."""
-    return _plan_fit(tuple(numbers.created_by_day(today)), today, tuple(plans))
-
-
-# A forecast takes 50 ms, and the finished days hardly change.
-@lru_cache(maxsize=16)
-def _plan_fit(
-    counted: tuple[tuple[date, int], ...], today: date, plans: tuple[Plan, ...]
-) -> PlanFit:
-    history = _finished(counted, today)
-    predicted = forecast(history)
-    if isinstance(predicted, Forecast):
-        days, (this_month, next_month), reason = predicted.days, predicted.months, None
-    else:
-        days, this_month, next_month, reason = (), None, None, predicted.reason
-    this_month_days: list[tuple[date, float]] = [
-        (day, n)
-        for day, n in (*history, *((each.day, each.p50) for each in days))
-        if day.replace(day=1) == today.replace(day=1)
-    ]
-    months = _whole_months(history, today)
-    cheapest = pricing.cheapest(plans, round(next_month.p50)) if plans and next_month else None
-    replayed = {plan.name: cost for plan, cost in pricing.replay(plans, months)}
-    return PlanFit(
-        history=history,
-        days=days,
-        this_month=this_month,
-        next_month=next_month,
-        reason=reason,
-        months=months,
-        plans=tuple(
-            PlanCost(
-                plan,
-                plan is cheapest,
-                replayed[plan.name] if months else None,
-                *_costs(plan, next_month),
-                pricing.run_out_day(plan, this_month_days) if days else None,
-            )
-            for plan in plans
-        ),
-    )
-
-
-def _costs(
-    plan: Plan, month: Range | None
-) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    if month is None:
-        return None, None, None
-    low, middle, high = (pricing.cost(plan, round(n)) for n in (month.p10, month.p50, month.p90))
-    return low, middle, high
-
-
-def _finished(counted: Sequence[tuple[date, int]], today: date) -> tuple[tuple[date, int], ...]:
-    """List every day from the first that had a session to yesterday."""
-    seen = dict(counted)
-    first = min((day for day, n in counted if n), default=today)
-    days = (first + timedelta(n) for n in range((today - first).days))
-    return tuple((day, seen.get(day, 0)) for day in days)
-
-
-def _whole_months(history: Sequence[tuple[date, int]], today: date) -> tuple[int, ...]:
-    """Sum the sessions of the last whole months, three at most, oldest first."""
-    months: Counter[date] = Counter()
-    for day, n in history:
-        months[day.replace(day=1)] += n
-    whole = [n for month, n in months.items() if history[0][0] <= month < today.replace(day=1)]
-    return tuple(whole[-3:])

@@ -115,7 +115,7 @@ RULES: tuple[Rule, ...] = (
 
 def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
     """Take what matters from the page's figures."""
-    health = view.health
+    health, own = view.health, view.own_plan
     unreadable = [each["n"] for each in health.verdicts if each["verdict"] == "unreadable"]
     return Facts(
         counts=view.totals,
@@ -131,8 +131,8 @@ def facts(view: First, budgets: Sequence[tuple[float, str]]) -> Facts:
         unknown_words=view.unknown_words,
         budgets=budgets,
         plans=view.plans,
-        plan=view.plan,
-        run_out=view.run_out,
+        plan=own.plan.name if own else "",
+        run_out=own.run_out if own else None,
     )
 
 

@@ -13,7 +13,8 @@ import pytest
 from proxy.numbers.answers import answer
 from proxy.numbers.comparison import count_change, rate_change
 from proxy.numbers.definitions import BY_KEY, DEFINITIONS
-from proxy.numbers.overview import Overview, overview, plan_fit, table
+from proxy.numbers.overview import Overview, overview, table
+from proxy.numbers.plan_fit import plan_fit
 from proxy.numbers.questions import (
     BY,
     RANGES,
@@ -23,6 +24,7 @@ from proxy.numbers.questions import (
     read_question,
     wilson,
 )
+from proxy.numbers.sentence import facts
 from proxy.plans import parse
 from storage.events import Entry, event
 from storage.funnel import COUNTS, bucket
@@ -384,6 +386,18 @@ def test_plans_are_compared_by_what_is_to_come_and_what_was(store: SQLiteStore) 
     assert small.middle == 10 + (round(fit.next_month.p50) - 50)
     assert small.run_out == date(2026, 11, 17)  # 3 a day: the 51st session of the month
     assert large.run_out is None
+
+
+@pytest.mark.parametrize(
+    ("own", "run_out"), [("Small", date(2026, 11, 17)), ("Large", None), ("", None)]
+)
+def test_the_merchants_own_plan_is_the_one_that_is_said_to_be(
+    store: SQLiteStore, own: str, run_out: date | None
+) -> None:
+    fill(store, 80)
+    view = see(store, plans=PLANS.replace(f'"{own}"', f'"{own}", "current": true'))
+    said = facts(view, [])
+    assert (said.plans, said.plan, said.run_out) == (2, own, run_out)
 
 
 def test_there_is_no_forecast_from_two_weeks(store: SQLiteStore) -> None:

@@ -149,8 +149,10 @@ def _own_like(path: Path, copy: Path) -> None:
 
 def _open_read_only(file: Path) -> Connection:
     """Open a file that is not ours to change; without a log beside it, nothing is made there."""
-    log = Path(f"{file}-wal")
-    mode = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
+    size = 0
+    with suppress(FileNotFoundError):
+        size = Path(f"{file}-wal").stat().st_size
+    mode = "mode=ro" if size else "immutable=1"
     return sqlite3.connect(f"file:{quote(str(file))}?{mode}", uri=True, isolation_level=None)
 
 

@@ -65,13 +65,15 @@ def assert_belonging(path: Path, locks: int) -> None:
     :raises Damaged: the log is another file's.
     """
     log = Path(f"{path}-wal")
-    if not (path.exists() and log.exists() and log.stat().st_size):
-        return
-    with path.open("rb") as file:
-        mode = file.read(20)[18:]
+    try:
+        of_log, of_database = log.stat(), path.stat()
+        with path.open("rb") as file:
+            mode = file.read(20)[18:]
+    except FileNotFoundError:
+        return  # there is no log: whoever closes a database last takes it away, at any moment
     _, database, its_log = _noted(locks)
-    moved = its_log == log.stat().st_ino and database != path.stat().st_ino
-    if mode != IN_WAL_MODE or moved:
+    moved = its_log == of_log.st_ino and database != of_database.st_ino
+    if of_log.st_size and (mode != IN_WAL_MODE or moved):
         raise Damaged(f"{log.name} is not of this {path.name}, which was put there without it")
 
 

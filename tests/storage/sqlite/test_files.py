@@ -90,6 +90,25 @@ def test_a_log_of_another_file_is_refused_and_set_right(
         assert len(table(path, "attempts")) == 7
 
 
+def test_a_log_that_is_taken_away_while_it_is_looked_at_is_none(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever closes a database last takes it away: a worker that started then did not start."""
+    log, found = Path(f"{path}-wal"), os.stat
+    log.write_bytes(b"not yet taken away")
+
+    def looked_at(of: Any, **more: Any) -> os.stat_result:
+        there = found(of, **more)
+        if str(of) == str(log):
+            log.unlink()
+        return there
+
+    monkeypatch.setattr(os, "stat", looked_at)
+    with closing(SQLiteStore(path, UTC)) as store:
+        monkeypatch.undo()
+        assert store.read("SELECT count(*) FROM attempts")[0][0] == 7
+
+
 @pytest.fixture
 def store(path: Path) -> Iterator[SQLiteStore]:
     with closing(SQLiteStore(path, UTC)) as opened:
